@@ -1,0 +1,74 @@
+"""The one Sequence type that every loader returns and everything else consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+RLE = dict[str, Any]  # COCO run-length encoding: {"size": [height, width], "counts": str}
+
+
+class Frames(Protocol):
+    """Lazy pictures of a video: `frames[t]` decodes frame t.
+
+    `frames[t]` is RGB uint8 [H, W, 3]; it raises `InputError` naming the file when the picture
+    cannot be read, and IndexError outside 0..len-1.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, t: int) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class ObjectTrack:
+    """Ground truth of one object.
+
+    Attributes:
+        id: the object's name in its dataset ("1", "2", ...).
+        first_frame: index of the frame that carries the prompt; its mask is not empty.
+        rles: one entry a frame of the video: the mask as COCO RLE, the RLE of an empty mask where
+            the object is annotated as absent, None where the frame is not annotated.
+    """
+
+    id: str
+    first_frame: int
+    rles: tuple[RLE | None, ...]
+
+    def mask(self, t: int) -> NDArray[np.bool_] | None:
+        """Mask at frame t as bool [H, W], or None where the frame is not annotated."""
+        from vot_memory.datasets.rle import decode
+
+        rle = self.rles[t]
+        return None if rle is None else decode(rle)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One video with its annotated objects.
+
+    Attributes:
+        name: unique within its split; safe as a folder name.
+        frames: lazy pictures, RGB uint8 [H, W, 3].
+        objects: ground-truth tracks; empty for a video without annotation.
+        size: (height, width) in pixels.
+        fps: frames per second.
+        digest: sha256 (hex) that identifies the content; part of every result's identity.
+        labels: what happens in the video, as the generator or dataset says: per-frame boolean
+            arrays [T] ("occluded", "absent", "lookalike_near", ...) or scalars ("strength").
+    """
+
+    name: str
+    frames: Frames
+    objects: tuple[ObjectTrack, ...]
+    size: tuple[int, int]
+    fps: float
+    digest: str
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
