@@ -1,0 +1,84 @@
+"""Read sets in SAM 2's terms, for policies to compose: which slots, which temporal rows, which
+pointers. All tensors are batched over rows; -1 marks unused columns."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vot_memory.bank import Bank
+from vot_memory.policy import UNUSED, ReadPlan
+
+
+def in_order(bank: Bank, keep: Tensor) -> Tensor:
+    """Slots to keep, oldest frame first.
+
+    Args:
+        bank: the memory bank.
+        keep: bool [B, K].
+
+    Returns:
+        int64 [B, K], slot ids in ascending order of frame, then UNUSED.
+    """
+    latest = torch.iinfo(torch.int64).max
+    order = torch.where(keep, bank.frame, latest).argsort(dim=1, stable=True)
+    return torch.where(keep.gather(1, order), order, UNUSED)
+
+
+def stored(bank: Bank) -> Tensor:
+    """Slots that hold a tracked frame: bool [B, K]; the prompt's slot 0 is not among them."""
+    return bank.frame > 0
+
+
+def tpos_by_offset(bank: Bank, slots: Tensor, t: Tensor) -> Tensor:
+    """Temporal row t - frame - 1 of each slot (SAM 2: the frame before is row 0)."""
+    return t[:, None] - bank.frame.gather(1, slots.clamp(min=0)) - 1
+
+
+def tpos_by_rank(slots: Tensor) -> Tensor:
+    """Temporal row by rank: of slots in ascending order of frame the last used is row 0."""
+    used = slots != UNUSED
+    return used.sum(1, keepdim=True) - used.cumsum(1)
+
+
+def recent_pointers(bank: Bank, t: Tensor, max_ptrs: Tensor) -> tuple[Tensor, Tensor]:
+    """SAM 2's pointers: the prompt's at distance t, then those of t-1, t-2, ... by time.
+
+    Args:
+        bank: the memory bank.
+        t: int64 [B].
+        max_ptrs: int64 [B], min(num_frames, 16): at most max_ptrs - 1 recent ones.
+
+    Returns:
+        ReadPlan.ptrs int64 [B, L] and ReadPlan.dist float32 [B, L].
+    """
+    d = torch.arange(1, bank.pointers, device=t.device)[None]
+    frame = t[:, None] - d
+    at = frame % bank.pointers
+    present = (frame > 0) & (bank.ring_frame.gather(1, at) == frame) & (d < max_ptrs[:, None])
+    recent = torch.where(present, at + bank.slots, UNUSED)
+    ptrs = torch.cat([torch.zeros_like(t)[:, None], recent], dim=1)
+    dist = torch.cat([t[:, None], d.expand(len(t), -1)], dim=1)
+    return ptrs, dist.to(torch.float32)
+
+
+def slot_pointers(bank: Bank, slots: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Pointers tied to the bank: the prompt's and those of `slots`, newest first, by true age."""
+    newest_first = slots.flip(1)
+    ptrs = torch.cat([torch.zeros_like(t)[:, None], newest_first], dim=1)
+    dist = t[:, None] - bank.frame.gather(1, ptrs.clamp(min=0))
+    return ptrs, dist.to(torch.float32)
+
+
+def plan(
+    bank: Bank, slots: Tensor, tpos: Tensor, ptrs: Tensor, dist: Tensor, max_ptrs: Tensor
+) -> ReadPlan:
+    """Put the prompt (slot 0, last temporal row) before `slots` and normalise by max_ptrs - 1."""
+    prompt = torch.zeros_like(slots[:, :1])
+    return ReadPlan(
+        slots=torch.cat([prompt, slots], dim=1),
+        tpos=torch.cat([prompt + bank.num_maskmem - 1, tpos], dim=1),
+        ptrs=ptrs,
+        dist=dist,
+        ptr_norm=(max_ptrs - 1).clamp(min=1).to(torch.float32),
+    )
