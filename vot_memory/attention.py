@@ -1,7 +1,7 @@
 """Memory attention with masked or scaled keys, on the weights of sam2's own module.
 
-sam2's attention has no mask. Rows that read different numbers of memories need one, and SAM2Long and
-MoSAM weight or drop keys. Everything else is the module's forward pass, layer by layer.
+sam2's attention has no mask. Rows that read different numbers of memories need one, and SAM2Long
+and MoSAM weight or drop keys. Everything else is the module's forward pass, layer by layer.
 """
 
 from __future__ import annotations

@@ -168,7 +168,8 @@ class Backbone:
         weight = visible.to(ptrs.dtype)[:, None, None]
         if self.model.fixed_no_obj_ptr:
             ptrs = weight * ptrs
-        return ptrs + (1 - weight) * self.model.no_obj_ptr.to(ptrs.dtype)
+        absent: Tensor = self.model.no_obj_ptr
+        return ptrs + (1 - weight) * absent.to(ptrs.dtype)
 
     def visibility(self, obj: Tensor, gate: float) -> Tensor:
         """How visible the object is for its pointer: 0 or 1, float32 [b]; soft if the model is."""
@@ -291,7 +292,7 @@ class Backbone:
             memory and position, both float32 [S*h*w, b, mem_dim].
         """
         assert self._memory_pos is not None  # noqa: S101  a memory was encoded before it is read
-        b, s = tpos.shape
+        b = tpos.shape[0]
         memory = feat.flatten(3).permute(1, 3, 0, 2).reshape(-1, b, self.mem_dim)
         sine = self._memory_pos.flatten(2).permute(0, 2, 1)[None]  # [1, 1, hw, mem_dim]
         time = self.model.maskmem_tpos_enc[:, 0, 0][tpos]  # [b, S, mem_dim]
@@ -367,7 +368,8 @@ class Backbone:
                 keep,
                 scale,
             )
-        return out.permute(1, 2, 0).reshape(b, self.hidden_dim, self.grid, self.grid)
+        conditioned: Tensor = out.permute(1, 2, 0)
+        return conditioned.reshape(b, self.hidden_dim, self.grid, self.grid)
 
 
 def normalise(picture: NDArray[np.uint8], size: int, resize: str) -> Tensor:

@@ -65,11 +65,14 @@ class Candidates:
     def take(self, index: Tensor) -> Candidates:
         """The candidates of rows index[b]; measurements made so far are kept."""
         taken = Candidates(
-            *(x.index_select(0, index) for x in (self.logits, self.ious, self.obj, self.ptrs)),
+            self.logits[index],
+            self.ious[index],
+            self.obj[index],
+            self.ptrs[index],
             self.image_size,
             self.video_size,
         )
-        taken._measured = {k: v.index_select(0, index) for k, v in self._measured.items()}
+        taken._measured = {k: v[index] for k, v in self._measured.items()}
         return taken
 
     def masks(self, at: At) -> Tensor:

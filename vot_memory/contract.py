@@ -58,12 +58,14 @@ def check_plan(track: Track, read: ReadPlan) -> None:
 
 
 def check_selection(track: Track, selection: Selection, candidates: Candidates) -> None:
+    """Refuse candidates that do not exist and parents of another object."""
     mask, bank = selection.mask, track.bank
     bad = (mask < 0) | (mask >= candidates.ious.shape[1])
     if bool(bad.any()):
         row = int(bad.nonzero()[0])
         raise InputError(
-            f"{_blame(track, row)}: chooses candidate {int(mask[row])} of {candidates.ious.shape[1]}."
+            f"{_blame(track, row)}: chooses candidate {int(mask[row])}, there are "
+            f"{candidates.ious.shape[1]}."
         )
     if selection.parent is not None:
         parent = selection.parent
@@ -77,6 +79,7 @@ def check_selection(track: Track, selection: Selection, candidates: Candidates) 
 
 
 def check_write(track: Track, write: Write) -> None:
+    """Refuse slots that do not exist and the prompt's."""
     bad = (write.slot != DISCARD) & ((write.slot < 1) | (write.slot >= track.bank.slots))
     if bool(bad.any()):
         row = int(bad.nonzero()[0])

@@ -1,15 +1,17 @@
 """One batched SAM 2 step: read -> attend -> decode -> select -> write.
 
 The engine executes what a policy answers. A step has two phases, so that an agent may act between
-the prediction and the write: `propose` ends with a prediction, `commit` applies a Write. Memories are
-encoded lazily, once for identical rows, and not at all for rows that discard.
+the prediction and the write: `propose` ends with a prediction, `commit` applies a Write. Memories
+are encoded lazily, once for identical rows, and not at all for rows that discard.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vot_memory.backbone import Backbone, Features
@@ -35,6 +37,7 @@ from vot_memory.policy import (
 class Settings:
     """What the protocol, not the policy, decides about a step (see `policy.Preset`)."""
 
+    resize: str = "pil_bicubic"
     stability: bool = False
     hard_prompt: bool = False
     fill_hole_area: int = 0
@@ -105,6 +108,10 @@ class Engine:
         self.backbone = backbone
         self.settings = settings or Settings()
         self.device = backbone.device
+
+    def encode_image(self, picture: NDArray[np.uint8]) -> Features:
+        """Encode an RGB picture uint8 [H, W, 3]; shared by all tracks with the same settings."""
+        return self.backbone.encode_image(picture, self.settings.resize)
 
     def start(self, policy: MemoryPolicy, num_frames: int | None = None) -> Track:
         """An empty track; rows are added by `prompt`."""
@@ -189,7 +196,9 @@ class Engine:
         fresh = track.policy.reset(len(names) * per, self.device, track.num_frames)
         track.state = {k: torch.cat([track.state[k], v]) for k, v in fresh.items()}
         first = before + per * torch.arange(len(names), device=self.device)
-        track.start = torch.cat([track.start, torch.full_like(first, track.frame).repeat_interleave(per)])
+        track.start = torch.cat(
+            [track.start, torch.full_like(first, track.frame).repeat_interleave(per)]
+        )
         track.origin = torch.cat([track.origin, first.repeat_interleave(per)])
         track.objects.extend(names)
         return first
@@ -215,12 +224,10 @@ class Engine:
         rows, back = self._distinct(track, read)
         with self.backbone.autocast():
             conditioned = self._attend(bank, features, read, rows)
-            hints = (None,) * 4
+            hints: list[Tensor | None] = [None] * 4
             if own is not None:
-                hints = tuple(
-                    x if x is None else x.index_select(0, rows)
-                    for x in (own.points, own.labels, own.dense, own.dense_valid)
-                )
+                given = (own.points, own.labels, own.dense, own.dense_valid)
+                hints = [None if x is None else x[rows] for x in given]
             heads = self.backbone.decode(conditioned, features, *hints)
             heads = self.backbone.gated(heads, policy.spec.object_gate)
         candidates = Candidates(
@@ -246,7 +253,7 @@ class Engine:
         return Pending(features, t, candidates, selection, prediction, key)
 
     @torch.inference_mode()
-    def encode(self, pending: Pending) -> Tensor:
+    def memory(self, pending: Pending) -> Tensor:
         """The soft memory of every row's choice, [B, mem_dim, h, w]; encoded at first access."""
         if pending._soft is None:
             everyone = torch.arange(len(pending.t), device=self.device)
@@ -307,43 +314,48 @@ class Engine:
             if extra is not None:
                 parts.append(extra.flatten(1).double())
         first = _first_of_equals(torch.cat(parts, dim=1))
-        rows, back = first.unique(return_inverse=True)
-        return rows, back
+        return _unique(first)
 
     def _attend(self, bank: Bank, features: Features, read: ReadPlan, rows: Tensor) -> Tensor:
         """Condition the picture on what each row reads; [len(rows), C, h, w]."""
         b = self.backbone
-        slots, used_s, (tpos, scale_s, mask_s) = _packed(
-            read.slots[rows], [read.tpos, read.key_scale, read.key_mask], rows
-        )
-        ptrs, used_p, (dist, scale_p) = _packed(
-            read.ptrs[rows], [read.dist, read.ptr_scale], rows
-        )
-        at = rows[:, None]
+        at, area, parts = rows[:, None], b.grid * b.grid, b.hidden_dim // b.mem_dim
+        slots, order_s, used_s = _packed(read.slots[rows])
+        ptrs, order_p, used_p = _packed(read.ptrs[rows])
+        tpos = read.tpos[rows].gather(1, order_s) * used_s
+        dist = read.dist[rows].gather(1, order_p) * used_p
         memory, pos = b.memory_tokens(bank.feat[at, slots], tpos)
-        parts = b.hidden_dim // b.mem_dim
         tokens, token_pos = b.pointer_tokens(
             bank.all_pointers()[at, ptrs], dist, read.ptr_norm[rows]
         )
-        memory, pos = torch.cat([memory, tokens]), torch.cat([pos, token_pos])
 
         keep = scale = None
-        area = b.grid * b.grid
-        if mask_s is not None or not (bool(used_s.all()) and bool(used_p.all())):
+        if read.key_mask is not None or not (bool(used_s.all()) and bool(used_p.all())):
             pixels = used_s[:, :, None].expand(-1, -1, area)
-            pixels = pixels if mask_s is None else pixels & mask_s
+            if read.key_mask is not None:
+                pixels = pixels & read.key_mask[at, order_s]
             keep = torch.cat([pixels.flatten(1), used_p.repeat_interleave(parts, 1)], dim=1)
-        if scale_s is not None or scale_p is not None:
-            spatial = torch.ones_like(tpos, dtype=torch.float32) if scale_s is None else scale_s
-            pointer = torch.ones_like(dist) if scale_p is None else scale_p
+        if read.key_scale is not None or read.ptr_scale is not None:
+            spatial, pointer = torch.ones_like(dist[:, :1]), torch.ones_like(dist[:, :1])
+            spatial = spatial if read.key_scale is None else read.key_scale[at, order_s]
+            pointer = pointer if read.ptr_scale is None else read.ptr_scale[at, order_p]
             scale = torch.cat(
-                [spatial.repeat_interleave(area, 1), pointer.repeat_interleave(parts, 1)], dim=1
+                [
+                    spatial.expand(slots.shape).repeat_interleave(area, 1),
+                    pointer.expand(ptrs.shape).repeat_interleave(parts, 1),
+                ],
+                dim=1,
             )
-        return b.attend(features, memory, pos, tokens.shape[0], keep, scale)
+        return b.attend(
+            features,
+            torch.cat([memory, tokens]),
+            torch.cat([pos, token_pos]),
+            tokens.shape[0],
+            keep,
+            scale,
+        )
 
-    def _predict(
-        self, track: Track, candidates: Candidates, selection: Selection
-    ) -> Prediction:
+    def _predict(self, track: Track, candidates: Candidates, selection: Selection) -> Prediction:
         per = track.policy.spec.rows_per_object
         row = torch.arange(0, track.bank.rows, per, device=self.device)
         if selection.output is not None:
@@ -358,7 +370,7 @@ class Engine:
         c, mask = pending.candidates, pending.selection.mask
         same = torch.stack([pending.key[rows], hard[rows].long()], dim=1)
         first = _first_of_equals(same)
-        distinct, back = first.unique(return_inverse=True)
+        distinct, back = _unique(first)
         pick = rows[distinct]
         with self.backbone.autocast():
             feat = self.backbone.encode_memory(
@@ -367,32 +379,20 @@ class Engine:
         return feat[back]
 
 
-def _packed(
-    ids: Tensor, extras: list[Tensor | None], rows: Tensor
-) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-    """Move used columns to the front, drop columns no row uses; unused ids become 0.
+def _packed(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Used columns of ids [b, n] first, columns that no row uses dropped.
 
-    Returns ids [b, n], which are used bool [b, n], and the extras in the same order.
+    Returns ids (0 where unused), the order they were taken in, and which are used; all [b, m].
     """
     used = ids != UNUSED
-    order = (~used).byte().argsort(dim=1, stable=True)
-    order = order[:, : int(used.sum(1).max())]
-    taken: list[Tensor | None] = []
-    for extra in extras:
-        if extra is None:
-            taken.append(None)
-            continue
-        extra = extra[rows]
-        index = order if extra.dim() == 2 else order[:, :, None].expand(-1, -1, extra.shape[2])
-        taken.append(extra.gather(1, index))
+    order = (~used).byte().argsort(dim=1, stable=True)[:, : int(used.sum(1).max())]
     used = used.gather(1, order)
-    ids = torch.where(used, ids.gather(1, order), 0)
-    return ids, used, [torch.where(used, x, 0) if i == 0 else x for i, x in enumerate(taken)]
+    return ids.gather(1, order) * used, order, used
 
 
 def _first_of_equals(table: Tensor) -> Tensor:
     """For every row of a table [n, k] the index of the first row equal to it, int64 [n]."""
-    _, inverse = table.unique(dim=0, return_inverse=True)
+    _, inverse = _unique(table)
     index = torch.arange(len(table), device=table.device)
     first = torch.full_like(index, len(table)).scatter_reduce(0, inverse, index, "amin")
     return first[inverse]
@@ -402,3 +402,9 @@ def _padded(ious: list[Tensor]) -> Tensor:
     """Stack predicted IoUs of one or three candidates; nan where there was none."""
     width = max(len(x) for x in ious)
     return torch.stack([torch.cat([x, x.new_full((width - len(x),), torch.nan)]) for x in ious])
+
+
+def _unique(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Distinct rows of a tensor, and for every row the position of its equal among them."""
+    distinct, inverse = torch.unique(table, dim=0, return_inverse=True)
+    return distinct, inverse

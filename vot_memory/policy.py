@@ -11,6 +11,7 @@ the prompt is frame 0 of its own row, however late it comes.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -157,6 +158,9 @@ class MemoryPolicy(Protocol):
     name: ClassVar[str]
     spec: PolicySpec
 
+    def fingerprint(self) -> dict[str, Any]:
+        """Options or content (JSON) that tell this policy from others of its class."""
+
     def reset(self, rows: int, device: device, num_frames: int | None) -> State:
         """Private tensors, leading dimension `rows`, for rows that begin now.
 
@@ -172,9 +176,7 @@ class MemoryPolicy(Protocol):
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """What every row attends to at its frame t[B] >= 1."""
 
-    def select(
-        self, state: State, bank: Bank, candidates: Candidates, t: Tensor
-    ) -> Selection:
+    def select(self, state: State, bank: Bank, candidates: Candidates, t: Tensor) -> Selection:
         """Which candidate every row takes, and of which parent."""
 
     def write(
@@ -200,6 +202,10 @@ class BasePolicy:
     def __init__(self, config: Any = None) -> None:
         self.config = self.Config() if config is None else config
 
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this policy from others of its class; part of a result's identity."""
+        return dataclasses.asdict(self.config)
+
     def reset(self, rows: int, device: device, num_frames: int | None) -> State:
         """Remember the pointer limit min(num_frames, L) of every row (policies.md, 1.1)."""
         import torch
@@ -214,9 +220,7 @@ class BasePolicy:
         """No prompts of its own."""
         return None
 
-    def select(
-        self, state: State, bank: Bank, candidates: Candidates, t: Tensor
-    ) -> Selection:
+    def select(self, state: State, bank: Bank, candidates: Candidates, t: Tensor) -> Selection:
         """The candidate with the highest predicted IoU, as SAM 2 does."""
         return Selection(mask=candidates.ious.argmax(dim=1))
 

@@ -1,5 +1,7 @@
-"""Read sets in SAM 2's terms, for policies to compose: which slots, which temporal rows, which
-pointers. All tensors are batched over rows; -1 marks unused columns."""
+"""Read sets in SAM 2's terms, for policies to compose: slots, temporal rows, pointers.
+
+All tensors are batched over rows; -1 marks unused columns.
+"""
 
 from __future__ import annotations
 

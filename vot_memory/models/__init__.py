@@ -59,7 +59,9 @@ def load_model(
     model = build(config, image_size)
     load_weights(model, weights)
     where = pick_device(device)
-    label = f"{Path(name).stem if name.endswith(('.yaml', '.yml')) else name}@{sha256(weights)[:12]}"
+    label = (
+        f"{Path(name).stem if name.endswith(('.yaml', '.yml')) else name}@{sha256(weights)[:12]}"
+    )
     return Backbone(model, label, where, getattr(torch, pick_dtype(dtype, where.type)))
 
 
@@ -99,7 +101,8 @@ def build(config: Path, image_size: int | None = None, *, target: str | None = N
     from omegaconf import OmegaConf
 
     try:
-        settings = OmegaConf.load(config)["model"]
+        settings: Any = OmegaConf.load(config)
+        settings = settings["model"]
     except Exception as error:
         raise InputError(
             f"{config} is not a sam2 model configuration with a `model` section: {error}."

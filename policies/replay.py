@@ -1,0 +1,182 @@
+"""Play recorded decisions: what search, an agent or a person found for one video.
+
+Action space of SAM2RL (arXiv 2507.08548, section 3): 0 discards the new memory, k replaces the k-th
+stored one from oldest to newest; the prompt is never replaced. While the bank fills, every frame is
+stored and no decision is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vot_memory import reading
+from vot_memory.errors import InputError
+from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vot_memory.bank import Bank, Entry
+    from vot_memory.candidates import Candidates
+
+NO_DECISION = -1
+
+
+class Decisions(BaseModel):
+    """Decisions for one object.
+
+    Attributes:
+        sequence: name of the video. object: id of the object.
+        actions: one for every frame from the first on which the bank is full.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sequence: str
+    object: str
+    actions: list[Annotated[int, Field(ge=0, le=15)]]
+
+
+class ReplayFile(BaseModel):
+    """A file of recorded decisions and the setting they were recorded in (JSON).
+
+    Attributes:
+        model: name and weights hash. image_size: pixels.
+        slots: size of the bank, the prompt included.
+        rows: temporal rows of the memories, by rank of age or by offset from the current frame.
+        pointers: `recent` = the last 15 frames', `bank` = those of the stored memories.
+        tracks: the decisions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = 1
+    model: str
+    image_size: int
+    slots: Annotated[int, Field(ge=2, le=16)] = 7
+    rows: Literal["rank", "offset"] = "rank"
+    pointers: Literal["recent", "bank"] = "recent"
+    tracks: list[Decisions]
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """Options of replay.
+
+    Attributes:
+        file: a ReplayFile.
+    """
+
+    file: Path = Path()
+
+
+class Replay(BasePolicy):
+    """Play a file of decisions, on the model, resolution and videos it was recorded on."""
+
+    name = "replay"
+    Config = ReplayConfig
+
+    def __init__(self, config: ReplayConfig | None = None) -> None:
+        super().__init__(config)
+        self.recorded, self._digest = _read(Path(self.config.file))
+        self._longest = max((len(d.actions) for d in self.recorded.tracks), default=0)
+        self.spec = PolicySpec(
+            slots=self.recorded.slots,
+            source="recorded decisions, action space of arXiv 2507.08548",
+            parity="FIFO as a stream of actions equals FIFO (tested)",
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The file's content names the policy, not its path."""
+        return {"file_sha256": self._digest}
+
+    def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
+        """Room for the decisions of every row."""
+        decisions = torch.full((rows, self._longest), NO_DECISION, dtype=torch.int8, device=device)
+        return super().reset(rows, device, num_frames) | {"decisions": decisions}
+
+    def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
+        """Look up what was recorded for this object; refuse another setting."""
+        source, file = entry.source, self.recorded
+        if source is None:
+            raise InputError("A replay needs to know which video it plays: name the sequence.")
+        for what, own, there in (
+            ("model", file.model, source.model),
+            ("image size", file.image_size, source.image_size),
+        ):
+            if own != there:
+                raise InputError(
+                    f"{self.config.file} was recorded with {what} {own}, this run has {there}: "
+                    "replay it in its own setting."
+                )
+        found = {(d.sequence, d.object): d.actions for d in file.tracks}
+        for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
+            if (source.sequence, name) not in found:
+                raise InputError(
+                    f"{self.config.file} has no decisions for object {name!r} of sequence "
+                    f"{source.sequence!r}: replay the videos it was recorded on."
+                )
+            actions = torch.tensor(found[source.sequence, name], dtype=torch.int8)
+            state["decisions"][row, : len(actions)] = actions
+
+    def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
+        """The whole bank."""
+        slots = reading.in_order(bank, reading.stored(bank))[:, : bank.slots - 1]
+        if self.recorded.rows == "rank":
+            tpos = reading.tpos_by_rank(slots)
+        else:
+            tpos = reading.tpos_by_offset(bank, slots, t).clamp(max=bank.num_maskmem - 2)
+        if self.recorded.pointers == "recent":
+            ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
+        else:
+            ptrs, dist = reading.slot_pointers(bank, slots, t)
+        return reading.plan(bank, slots, tpos, ptrs, dist, state["max_ptrs"])
+
+    def write(
+        self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor
+    ) -> Write:
+        """Fill the bank, then play the decision of each row's frame."""
+        filled = reading.stored(bank).sum(1)
+        full = filled == bank.slots - 1
+        at = t - bank.slots
+        known = full & (at >= 0) & (at < self._longest)
+        action = torch.full_like(t, NO_DECISION)
+        if self._longest:
+            index = at.clamp(0, self._longest - 1)[:, None]
+            action = torch.where(known, state["decisions"].gather(1, index)[:, 0].long(), action)
+        if bool((full & (action == NO_DECISION)).any()):
+            row = int((full & (action == NO_DECISION)).nonzero()[0])
+            raise InputError(
+                f"{self.config.file} ends before frame {int(t[row])} of its object: it was recorded "
+                "on a shorter video."
+            )
+        if bool((action >= bank.slots).any()):
+            raise InputError(
+                f"{self.config.file} holds action {int(action.max())}: with {bank.slots} slots the "
+                f"actions are 0..{bank.slots - 1}."
+            )
+        oldest_first = reading.in_order(bank, reading.stored(bank))
+        replaced = oldest_first.gather(1, (action - 1).clamp(min=0)[:, None])[:, 0]
+        slot = torch.where(action == 0, DISCARD, replaced)
+        return Write(slot=torch.where(full, slot, filled + 1))
+
+
+def _read(path: Path) -> tuple[ReplayFile, str]:
+    if path == Path():
+        raise InputError("Policy 'replay' needs a file: give --set replay.file=FILE.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"Cannot read the replay file {path}: {error.strerror}.") from error
+    try:
+        return ReplayFile.model_validate_json(content), hashlib.sha256(content).hexdigest()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{path} is not a replay file: {where}: {first['msg']}; record it again."
+        ) from error
