@@ -104,6 +104,7 @@ class Scene:
         strength: "easy", "medium" or "hard".
         num_objects: the target and its distractors.
         alike: indices of the target and its look-alikes, 0 first.
+        gaps: planned absences as (object index, first frame, end).
     """
 
     def __init__(self, seed: int, num_frames: int, size: int, domain: str) -> None:
@@ -244,11 +245,13 @@ class Scene:
     def _plan_absences(self) -> None:
         """The target (often) and the others (sometimes) leave, hide or vanish, and return."""
         rng, size = self._rng, self.size
+        self.gaps: list[tuple[int, int, int]] = []
         for i, body in enumerate(self._bodies):
             for chance in self._level.absences if i == 0 else (0.25,):
                 if rng.random() >= chance:
                     continue
                 start, end, ramp = self._gap(0.38 if i == 0 else 0.25)
+                self.gaps.append((i, start, end))
                 side = np.where(rng.random(2) < 0.5, -1.0, 1.0)
                 axis, kind = int(rng.integers(2)), rng.random()
                 if kind < 0.55:  # out of the picture
