@@ -72,9 +72,10 @@ def test_frames_without_mask_are_empty():
 
 
 @pytest.mark.parametrize(
-    "counts", ["", "5", "~~~~~~~~~~", "é", None, [3, 4], "00", "_", "PPPPPPPPPP"]
+    "counts", ["", "5", "~~~~~~~~~~", "é", None, [3, 4], "00", "_", "PPPPPPPPPP", "Oa1"]
 )
 def test_damaged_runs_are_refused(counts):
+    """Among them "Oa1": -1 and 49 fill the 48 pixels, but no run is negative."""
     good = encode(np.eye(6, 8, dtype=bool))
     with pytest.raises(InputError, match=r"prediction of .*frame"):
         stack_masks([good, {"size": [6, 8], "counts": counts}, good], "prediction")

@@ -197,6 +197,19 @@ def test_toolkit_zero_counts_whatever_is_stored_at_frame_0():
         assert scores.visible_iou == 1  # the artefact stays out of the plain mean
 
 
+def test_clean_mode_never_looks_at_the_prompt_frame():
+    for stored in (None, HERE, AWAY):
+        scores = object_scores(frame_overlaps([stored, HERE, HALF], [HERE] * 3))
+        assert (scores.quality, scores.accuracy, scores.robustness) == (0.75, 0.75, 1)
+
+
+def test_toolkit_accuracy_is_zero_without_tracked_frames():
+    guess, truth = [None, AWAY, EMPTY], [None, HERE, HERE]
+    late = frame_overlaps(guess, truth, first_frame=1, toolkit_compatible=True)
+    assert object_scores(late).accuracy == 0
+    assert object_scores(frame_overlaps(guess, truth, first_frame=1)).accuracy is None
+
+
 def test_adq_needs_more_than_ten_absent_frames():
     def adq(absent):
         truth = [HERE] + [EMPTY] * absent

@@ -38,8 +38,11 @@ class MaskStack:
 
     def areas(self) -> Ints:
         """Mask area of each frame in pixels, int64 [length]; 0 where there is no mask."""
+        if self.size is None:
+            return np.zeros(self.length, np.int64)
         on, off = self.edges[::2], self.edges[1::2]
-        return _sum_by_frame(on, off - on, self)
+        area = np.concatenate([[0], np.cumsum(off - on)])  # of the first 0, 1, 2, ... runs
+        return np.diff(area[np.searchsorted(on, _limits(self.length, self.size))])
 
 
 def stack_masks(masks: Sequence[Mask | None], what: str = "mask") -> MaskStack:
@@ -97,17 +100,20 @@ def shared_areas(a: MaskStack, b: MaskStack, ignore: MaskStack | None = None) ->
     size = _common_size(stacks)
     if size is None:
         return [np.zeros(a.length, np.int64) for _ in range(3)]
-    whole = MaskStack(np.empty(0, np.int64), a.length, size)
-    pixels = size[0] * size[1]
-    # Between two neighbouring cuts every stack is all on or all off.
-    limits = np.arange(a.length + 1, dtype=np.int64) * pixels
-    cuts = np.sort(np.concatenate([*(s.edges for s in stacks), limits]), kind="stable")
-    start, width = cuts[:-1], np.diff(cuts)
-    # A position is inside when an odd number of switches lies at or before it.
-    inside = [np.searchsorted(s.edges, start, side="right") % 2 == 1 for s in stacks]
-    counted = width if ignore is None else width * ~inside[2]
+    limits = _limits(a.length, size)
+    parts = [*(stack.edges for stack in stacks), limits]
+    cuts = np.concatenate(parts)
+    order = np.argsort(cuts, kind="stable")
+    source = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part) for part in parts])[order]
+    # Between two neighbouring cuts a stack is inside when it has switched an odd number of times.
+    inside = [np.cumsum(source[:-1] == i) & 1 for i in range(len(stacks))]
+    width = np.diff(cuts[order])
+    if ignore is not None:
+        width *= 1 - inside[2]
+    frame_start = np.flatnonzero(source == len(stacks))
     regions = (inside[0], inside[1], inside[0] & inside[1])
-    return [_sum_by_frame(start, counted * region, whole) for region in regions]
+    totals = [np.concatenate([[0], np.cumsum(width * region)]) for region in regions]
+    return [np.diff(total[frame_start]) for total in totals]
 
 
 def mask_iou(a: MaskStack, b: MaskStack) -> NDArray[np.float64]:
@@ -117,14 +123,9 @@ def mask_iou(a: MaskStack, b: MaskStack) -> NDArray[np.float64]:
     return np.where(union > 0, both / np.maximum(union, 1), 1.0)
 
 
-def _sum_by_frame(position: Ints, amount: Ints, stack: MaskStack) -> Ints:
-    """Sum amounts over the frames that their positions lie in."""
-    if stack.size is None:
-        return np.zeros(stack.length, np.int64)
-    frame = position // (stack.size[0] * stack.size[1])
-    keep = amount > 0  # runs of no length may stand at the very end, outside any frame
-    sums = np.bincount(frame[keep], weights=amount[keep], minlength=stack.length)
-    return sums.astype(np.int64)  # exact: areas are far below 2**53
+def _limits(length: int, size: tuple[int, int]) -> Ints:
+    """Where each frame begins, and the end of the last."""
+    return np.arange(length + 1, dtype=np.int64) * (size[0] * size[1])
 
 
 def _common_size(stacks: Sequence[MaskStack]) -> tuple[int, int] | None:
@@ -168,37 +169,38 @@ def _coco_edges(texts: list[str], frames: list[int], pixels: int, what: str) -> 
     that more follow, bit 4 of the last is the sign. From the fourth count on, the difference to
     the count two places before is written. (pycocotools, common/maskApi.c, rleToString.)
     """
-    char = np.frombuffer("".join(texts).encode("ascii"), np.uint8).astype(np.int64) - 48
+    char = np.frombuffer("".join(texts).encode("ascii"), np.uint8) - np.uint8(48)
     last = np.flatnonzero(char & 32 == 0)  # last digit of each number
     text_end = np.cumsum([len(text) for text in texts])
     number_end = np.searchsorted(last, text_end)  # index after the last number of each mask
     broken = char[text_end - 1] & 32 != 0
     first = np.concatenate([[0], last[:-1] + 1])
     digits = last - first + 1
-    if broken.any() or char.min() < 0 or char.max() > 63 or digits.max() > 8:
+    if broken.any() or char.max() > 63:
         raise _damaged(what, frames[int(np.argmax(broken))] if broken.any() else None)
-    place = np.arange(last[-1] + 1) - np.repeat(first, digits)
-    value = np.add.reduceat((char[: last[-1] + 1] & 31) << (5 * place), first)
-    value -= np.where(char[last] & 16 != 0, 1 << (5 * digits), 0)
+    value = (char[first] & 31).astype(np.int64)
+    value -= (char[last] & 16).astype(np.int64) << (5 * digits - 4)
+    for place in range(1, int(digits.max())):
+        longer = np.flatnonzero(digits > place)
+        value[longer] += (char[first[longer] + place] & 31).astype(np.int64) << (5 * place)
 
     number_start = np.concatenate([[0], number_end[:-1]])
     numbers = number_end - number_start
     local = np.arange(len(value)) - np.repeat(number_start, numbers)
-    for chain in (local % 2 == 1, (local % 2 == 0) & (local > 0)):  # undo "two places before"
-        total = np.cumsum(np.where(chain, value, 0))
-        before = np.where(number_start > 0, total[number_start - 1], 0)
+    odd = local & 1
+    for chain in (odd, (odd ^ 1) * (local > 0)):  # undo "the difference to two places before"
+        total = np.cumsum(value * chain)
+        before = total[number_start - 1] * (number_start > 0)
         value = np.where(chain, total - np.repeat(before, numbers), value)
 
     edges = np.cumsum(value)  # every mask fills its frame, so the next begins where it ends
     wrong = edges[number_end - 1] != np.arange(1, len(texts) + 1) * pixels
     if wrong.any() or value.min() < 0:
-        bad = int(np.argmax(wrong)) if wrong.any() else None
-        raise _damaged(what, None if bad is None else frames[bad])
-    edges += np.repeat((np.asarray(frames) - np.arange(len(frames))) * pixels, numbers)
+        raise _damaged(what, frames[int(np.argmax(wrong))] if wrong.any() else None)
+    if frames[-1] >= len(frames):  # some frames have no mask
+        edges += np.repeat((np.asarray(frames) - np.arange(len(frames))) * pixels, numbers)
     # An odd number of counts ends with background: its last position is no switch.
-    keep = np.ones(len(edges), bool)
-    keep[number_end[numbers % 2 == 1] - 1] = False
-    return edges[keep]
+    return np.delete(edges, number_end[numbers % 2 == 1] - 1)
 
 
 def _damaged(what: str, frame: int | None) -> InputError:

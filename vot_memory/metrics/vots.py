@@ -170,7 +170,7 @@ def frame_overlaps(
         raise InputError(f"prompt frame {first_frame} lies outside the {length} annotated frames.")
     scored = np.array([truth is not None for truth in truths])
     scored[:first_frame] = False
-    counts_init = toolkit_compatible and first_frame == 0 and bool(scored[0])
+    counts_init = toolkit_compatible and bool(scored[0])
     compared = scored.copy()
     if counts_init or not toolkit_compatible:
         compared[first_frame] = False
