@@ -273,7 +273,7 @@ def test_against_decoded_pictures(seed, toolkit_compatible):
     y, x = np.ogrid[:30, :40]
 
     def blobs():
-        path = np.cumsum(rng.normal(0, 2, (length, 2)), axis=0) + [15, 20]
+        path = np.cumsum(rng.normal(0, 2, (length, 2)), axis=0) + np.array([15, 20])
         masks = np.array([(y - cy) ** 2 + (x - cx) ** 2 < 49 for cy, cx in path])
         masks[rng.random(length) < 0.3] = False
         return masks
