@@ -1,0 +1,1 @@
+"""Kinds of tracker: one file each."""

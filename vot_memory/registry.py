@@ -20,6 +20,20 @@ POLICIES = {
     "replay": "vot_memory.policies.replay:Replay",
 }
 
+TRACKERS = {"sam2": "vot_memory.trackers.sam2:Sam2"}
+
+
+def tracker_names() -> list[str]:
+    """Kinds of tracker."""
+    return sorted(TRACKERS)
+
+
+def tracker_class(name: str) -> Any:
+    """The class behind a kind of tracker, imported now."""
+    if name not in TRACKERS:
+        raise unknown("tracker", name, TRACKERS)
+    return _import(TRACKERS[name])
+
 
 def policy_names() -> list[str]:
     """Built-in policies and those of installed packages."""
