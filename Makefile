@@ -1,0 +1,71 @@
+# make demo | test | lint | bench. Variables: PYTHON (3.11 or newer), VENV, TORCH.
+
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?= torch==2.13.0
+DEMO   ?= results/demo
+
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LIMITS  := $(VENV)/constraints.txt
+POLICIES := --policy fifo --policy first --policy random
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test fast lint bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make install   make $(VENV) and install vot-memory into it"
+	@echo "make demo      run three memory policies on an embedded split and report"
+	@echo "make test      install what development needs and run every test"
+	@echo "make fast      only the tests that take seconds"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     frames per second beside SAM 2's own predictor, time of the measures"
+	@echo "make clean     remove build products and the demo's results"
+
+install: $(VENV)/installed
+dev: $(VENV)/installed-dev
+
+# The order matters. sam2 1.1 is built from source against the torch that is there, so torch comes
+# first and build isolation is off. The constraint keeps that torch: sam2 asks for torchvision,
+# whose pin on torch would otherwise exchange it.
+$(LIMITS):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "vot-memory needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip 'setuptools>=77' wheel
+	$(PIP) $(TORCH)
+	$(BIN)/python -m pip freeze | grep '^torch==' > $@
+
+$(VENV)/engine: $(LIMITS)
+	SAM2_BUILD_CUDA=0 $(PIP) -c $(LIMITS) --no-build-isolation 'sam2>=1.1,<1.2'
+	@touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/engine
+	$(PIP) -c $(LIMITS) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) -c $(LIMITS) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --out $(DEMO)
+	$(BIN)/vot-memory report --results $(DEMO) --split synth-smoke --out $(DEMO)/report
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+fast: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m 'not golden and not e2e'
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m pytest benchmarks
+
+clean:
+	rm -rf build dist ./*.egg-info $(DEMO) .pytest_cache .mypy_cache .ruff_cache .benchmarks
