@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -29,13 +28,14 @@ from vot_memory.learn.pretrain_data import TRACKS, Batch, draw_times, make_batch
 from vot_memory.learn.pretrain_model import Decoded, Features, Memory, Model, Unroll, build
 
 CONFIG = Path(__file__).parents[1] / "models" / "nano.yaml"
+SCORE_BIAS = "sam_mask_decoder.pred_obj_score_head.layers.2.bias"
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides the weights, apart from the initial ones."""
 
-    steps: int = 3200
+    steps: int = 3400
     seed: int = 0
     peak_lr: float = 4e-4
     warmup: int = 100
@@ -286,7 +286,7 @@ def draw_points(target: Tensor, box: bool, rng: np.random.Generator) -> tuple[Te
     for mask in target[:, 0].numpy() > 0.5:
         y, x = np.nonzero(mask)
         if box:
-            corners = np.array([[x.min(), y.min()], [x.max() + 1, y.max() + 1]], np.float32)
+            corners = np.array([[x.min(), y.min()], [x.max(), y.max()]], np.float32)
             coords.append(corners + rng.normal(0, 1.0, (2, 2)).astype(np.float32))
         else:
             k = int(rng.integers(len(x)))
@@ -317,7 +317,7 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.model = build(CONFIG, init).train()
         if init is None:  # else rows answer "absent" before they have learned to see
-            self.model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.data.fill_(1.0)
+            self.model.get_parameter(SCORE_BIAS).data.fill_(1.0)
         self._student = Student(self.model, recipe)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -353,13 +353,13 @@ class Training:
             "tally": {f.name: getattr(tally, f.name) for f in fields(tally)},
         }
         torch.save(state, self.out / "state.pt.new")
-        os.replace(self.out / "state.pt.new", self.out / "state.pt")
+        (self.out / "state.pt.new").replace(self.out / "state.pt")
         if self._lines:
             with (self.out / "curve.csv.new").open("w", newline="") as file:
                 writer = csv.DictWriter(file, self._lines[0].keys())
                 writer.writeheader()
                 writer.writerows(self._lines)
-            os.replace(self.out / "curve.csv.new", self.out / "curve.csv")
+            (self.out / "curve.csv.new").replace(self.out / "curve.csv")
 
     def learning_rate(self) -> float:
         """Linear warm-up, then cosine to 2 % of the peak."""
@@ -379,7 +379,7 @@ class Training:
             group["lr"] = self.learning_rate()
         loss = self._student.loss(batch, lesson, rng)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
@@ -419,17 +419,10 @@ def export(weights: dict[str, Tensor], path: Path, score_bias: float = 0.0) -> N
     from safetensors.torch import save_file
 
     half = {k: v.detach().to(torch.float16).contiguous() for k, v in weights.items()}
-    key = next(k for k in half if k.startswith("sam_mask_decoder.pred_obj_score_head.")
-               and k.endswith(f"{_last_layer(half)}.bias"))  # fmt: skip
-    half[key] = (weights[key] + score_bias).to(torch.float16)
-    save_file(half, f"{path}.new")
-    os.replace(f"{path}.new", path)
-
-
-def _last_layer(weights: dict[str, Tensor]) -> int:
-    """Index of the object-score head's last layer."""
-    head = [k for k in weights if k.startswith("sam_mask_decoder.pred_obj_score_head.layers.")]
-    return max(int(k.split(".")[3]) for k in head)
+    half[SCORE_BIAS] = (weights[SCORE_BIAS] + score_bias).to(torch.float16)
+    fresh = path.with_name(f"{path.name}.new")
+    save_file(half, fresh)
+    fresh.replace(path)
 
 
 def main() -> None:

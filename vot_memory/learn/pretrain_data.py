@@ -104,7 +104,7 @@ def _cut(
     weight = np.where(able == focus, 20.0, 1.0) + np.isin(able, scene.alike)
     picked = rng.choice(able, TRACKS, replace=False, p=weight / weight.sum())
     drawn = [first] + [scene.draw(int(t)) for t in places[1:]]
-    images = np.stack([d.image for d in drawn]).astype(np.float32) / 255
+    images = np.stack([d.image for d in drawn]).astype(np.float32) / np.float32(255)
     labels = np.stack([d.labels for d in drawn])
     masks = np.stack([labels == i + 1 for i in picked], 1)
     rivals = np.zeros_like(masks)
@@ -148,7 +148,8 @@ def make_batch(
     """
     import torch
 
-    images, planes = [], []
+    images: list[NDArray[np.float32]] = []
+    planes: list[NDArray[np.bool_]] = []
     block = seed * 1_000_000 + step // _SCENE_REUSE
     video = SEED_RANGES["pretrain"] + block * _SEEDS_A_STEP % (SEED_RANGES["train"] - 1)
     while len(images) < clips:

@@ -23,7 +23,7 @@ def build(config: Path, weights: Path | None = None) -> Model:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    model = instantiate(OmegaConf.load(config)["model"])
+    model = instantiate(OmegaConf.load(config).model)
     if weights is not None:
         from safetensors.torch import load_file
 
@@ -48,7 +48,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Memory:
-    """What one written frame leaves behind: tokens and their position [HW, R, m], pointer [R, C]."""
+    """What a written frame leaves: tokens and their position [HW, R, m], a pointer [R, C]."""
 
     tokens: Tensor
     position: Tensor
@@ -86,7 +86,7 @@ class Unroll:
         self._raw = output[0]
 
     def encode(self, images: Tensor, tracks: int) -> list[Features]:
-        """Features of images [T, clips, 3, S, S], each clip repeated for its tracks; one a frame."""
+        """Features a frame of images [T, clips, 3, S, S], each clip repeated for its tracks."""
         frames, clips = images.shape[:2]
         out = self.model.forward_image(images.flatten(0, 1))
         _, feats, positions, sizes = self.model._prepare_backbone_features(out)
@@ -107,7 +107,7 @@ class Unroll:
     def _map(self, tokens: Tensor) -> Tensor:
         """[HW, R, C] -> [R, C, H, W]; the coarsest level is square."""
         side = int(tokens.shape[0] ** 0.5)
-        return tokens.permute(1, 2, 0).unflatten(2, (side, side))
+        return tokens.permute(1, 2, 0).reshape(tokens.shape[1], tokens.shape[2], side, side)
 
     def from_mask(self, feats: Features, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Prompt with masks [R, 1, S, S]: (logits at picture size, pointer, object score).
@@ -138,7 +138,8 @@ class Unroll:
         where = [m.position + model.maskmem_tpos_enc[row] for m, row in memories]
         stacked = torch.stack([m.pointer for m, _ in pointers])  # [P, R, C]
         split = stacked.shape[-1] // model.mem_dim
-        keys.append(stacked.unflatten(2, (split, model.mem_dim)).transpose(1, 2).flatten(0, 1))
+        pieces = stacked.reshape(*stacked.shape[:2], split, model.mem_dim)
+        keys.append(pieces.transpose(1, 2).flatten(0, 1))
         distance = torch.tensor([d for _, d in pointers]) / (model.max_obj_ptrs_in_encoder - 1)
         sine = model.obj_ptr_tpos_proj(get_1d_sine_pe(distance, dim=model.hidden_dim))
         sine = sine[:, None].expand(-1, stacked.shape[1], -1).repeat_interleave(split, 0)
@@ -164,7 +165,7 @@ class Unroll:
         return Decoded(raw=self._raw, iou=out[2], high=out[4], pointer=out[5], score=out[6])
 
     def memorise(self, feats: Features, high: Tensor, pointer: Tensor, score: Tensor) -> Memory:
-        """Encode a mask [R, 1, S, S] (logits) as memory, rounded to bfloat16 as the engine stores it."""
+        """Encode mask logits [R, 1, S, S] as memory, rounded to bfloat16 as in the engine."""
         side = int(feats.top.shape[0] ** 0.5)
         tokens, position = self.model._encode_new_memory(
             [feats.top], [(side, side)], high, score, False
