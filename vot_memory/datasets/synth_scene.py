@@ -239,7 +239,7 @@ class Scene:
         start = int(rng.integers(max(4, n // 8), max(5, n - length // 2)))
         ramp = np.zeros(n)
         ramp[start : start + length] = 1
-        width = int(rng.integers(4, 13))
+        width = min(int(rng.integers(4, 13)), n)
         return start, start + length, np.convolve(ramp, np.ones(width) / width, "same")
 
     def _plan_absences(self) -> None:
