@@ -151,8 +151,8 @@ class Replay(BasePolicy):
         if bool((full & (action == NO_DECISION)).any()):
             row = int((full & (action == NO_DECISION)).nonzero()[0])
             raise InputError(
-                f"{self.config.file} ends before frame {int(t[row])} of its object: it was recorded "
-                "on a shorter video."
+                f"{self.config.file} ends before frame {int(t[row])} of its object: it was "
+                "recorded on a shorter video."
             )
         if bool((action >= bank.slots).any()):
             raise InputError(

@@ -79,7 +79,6 @@ class Backbone:
         self.hidden_dim: int = model.hidden_dim
         self.mem_dim: int = model.mem_dim
         self.grid: int = model.sam_image_embedding_size
-        self._memory_pos: Tensor | None = None
 
     @property
     def memory_shape(self) -> tuple[int, int, int]:
@@ -274,7 +273,6 @@ class Backbone:
         mask = mask * self.model.sigmoid_scale_for_mem_enc + self.model.sigmoid_bias_for_mem_enc
         out = self.model.memory_encoder(features.top, mask, skip_mask_sigmoid=True)
         feat: Tensor = out["vision_features"]
-        self._memory_pos = out["vision_pos_enc"][-1][:1]
         absent = self.model.no_obj_embed_spatial
         if absent is not None:
             gone = (obj <= 0).to(feat.dtype)[:, None, None, None]  # always 0, whatever the gate
@@ -291,10 +289,10 @@ class Backbone:
         Returns:
             memory and position, both float32 [S*h*w, b, mem_dim].
         """
-        assert self._memory_pos is not None  # noqa: S101  a memory was encoded before it is read
         b = tpos.shape[0]
         memory = feat.flatten(3).permute(1, 3, 0, 2).reshape(-1, b, self.mem_dim)
-        sine = self._memory_pos.flatten(2).permute(0, 2, 1)[None]  # [1, 1, hw, mem_dim]
+        encoding = self.model.memory_encoder.position_encoding
+        sine = encoding(feat[:, 0]).flatten(2)[:1].permute(0, 2, 1)[None]  # [1, 1, hw, mem_dim]
         time = self.model.maskmem_tpos_enc[:, 0, 0][tpos]  # [b, S, mem_dim]
         pos = (sine + time[:, :, None]).permute(1, 2, 0, 3).reshape(-1, b, self.mem_dim)
         return memory.float(), pos

@@ -76,7 +76,7 @@ def plan(
     bank: Bank, slots: Tensor, tpos: Tensor, ptrs: Tensor, dist: Tensor, max_ptrs: Tensor
 ) -> ReadPlan:
     """Put the prompt (slot 0, last temporal row) before `slots` and normalise by max_ptrs - 1."""
-    prompt = torch.zeros_like(slots[:, :1])
+    prompt = slots.new_zeros(len(slots), 1)
     return ReadPlan(
         slots=torch.cat([prompt, slots], dim=1),
         tpos=torch.cat([prompt + bank.num_maskmem - 1, tpos], dim=1),
