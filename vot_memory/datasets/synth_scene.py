@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vot_memory.datasets import synth_render as draw
 from vot_memory.datasets.synth_render import TILE, Array
 
+_SHORTEST = 12  # frames; shorter videos are the beginning of one of this length
 SLIVER = 16  # px; an object of which fewer pixels show is annotated as absent
 
 
@@ -109,7 +110,7 @@ class Scene:
 
     def __init__(self, seed: int, num_frames: int, size: int, domain: str) -> None:
         rng = np.random.default_rng([seed, 0 if domain == "synth" else 1])
-        self.num_frames, self.size, self._domain = num_frames, size, domain
+        self.num_frames, self.size, self._domain = max(num_frames, _SHORTEST), size, domain
         names = list(STRENGTHS)
         self.strength = names[rng.choice(len(names), p=[STRENGTHS[n].share for n in names])]
         self._rng, self._level = rng, STRENGTHS[self.strength]
@@ -239,7 +240,7 @@ class Scene:
         start = int(rng.integers(max(4, n // 8), max(5, n - length // 2)))
         ramp = np.zeros(n)
         ramp[start : start + length] = 1
-        width = min(int(rng.integers(4, 13)), n)
+        width = int(rng.integers(4, 13))
         return start, start + length, np.convolve(ramp, np.ones(width) / width, "same")
 
     def _plan_absences(self) -> None:
