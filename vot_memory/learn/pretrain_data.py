@@ -151,7 +151,7 @@ def make_batch(
     images: list[NDArray[np.float32]] = []
     planes: list[NDArray[np.bool_]] = []
     block = seed * 1_000_000 + step // _SCENE_REUSE
-    video = SEED_RANGES["pretrain"] + block * _SEEDS_A_STEP % (SEED_RANGES["train"] - 1)
+    video = SEED_RANGES["pretrain"] + block * _SEEDS_A_STEP % (SEED_RANGES["train"] - 10_000)
     while len(images) < clips:
         cut = _cut(rng, video, times)
         video += 1
