@@ -5,7 +5,7 @@
                                      failed/<sequence>.json
                                      timing/<sequence>.json, environment.json
 
-The key is a hash of the identity, that is of all that may change a mask. Records are written whole or
+The key hashes the identity, that is all that may change a mask. Records are written whole or
 not at all and hold nothing that differs between two runs of the same command; what does (timings,
 machine, command line) stands in files of its own.
 """
@@ -219,9 +219,11 @@ class RunFolder:
         """Seconds by phase of one sequence."""
         write_atomically(self.path / "timing" / f"{sequence}.json", json.dumps(timing, indent=1))
 
-    def write_environment(self, environment: dict[str, Any]) -> None:
-        """Where and how the latest records were made."""
-        write_atomically(self.path / "environment.json", json.dumps(environment, indent=1))
+    def add_environment(self, environment: dict[str, Any]) -> None:
+        """Append to environment.json, which lists the runs that made these records."""
+        path = self.path / "environment.json"
+        earlier = json.loads(path.read_text()) if path.exists() else []
+        write_atomically(path, json.dumps([*earlier, environment], indent=1))
 
     def _record(self, sequence: str, name: str) -> Path:
         return self.path / "records" / sequence / f"{name}.json"
@@ -308,4 +310,4 @@ def _read(kind: type[Model], path: Path, remedy: str) -> Model:
 
 def _safe(name: str) -> str:
     """A name of a folder: policies may be called `package.module:Class`."""
-    return re.sub(r"[^\w.+-]", "_", name)
+    return re.sub(r"[^\w.+@-]", "_", name)
