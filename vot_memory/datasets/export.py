@@ -1,0 +1,135 @@
+"""Masks as PNG files that the evaluation servers and scripts of VOS data sets read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from collections.abc import Sequence as Seq
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.datasets.pictures import describe_size
+from vot_memory.datasets.rle import decode
+from vot_memory.datasets.sequence import RLE
+from vot_memory.errors import InputError
+
+MAX_LABEL = 254  # 0 is background, 255 is void
+
+
+def davis_palette() -> list[int]:
+    """The 256 colours of DAVIS and Pascal VOC as r, g, b, r, g, b, ...
+
+    The bits of a label, three at a time, become the high bits of red, green and blue.
+    """
+    palette: list[int] = []
+    for label in range(256):
+        rgb, rest = [0, 0, 0], label
+        for shift in range(7, -1, -1):
+            for channel in range(3):
+                rgb[channel] |= ((rest >> channel) & 1) << shift
+            rest >>= 3
+        palette += rgb
+    return palette
+
+
+def write_palette_png(path: Path, label_map: NDArray[np.uint8]) -> None:
+    """Write a label map uint8 [H, W] as a PNG with the DAVIS palette, atomically."""
+    from PIL import Image
+
+    picture = Image.fromarray(label_map)
+    picture.putpalette(davis_palette())
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        picture.save(temporary, format="PNG")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def export_vos(
+    masks_by_object: Mapping[str, Seq[RLE | None]],
+    size: tuple[int, int],
+    folder: Path,
+    names: Seq[str],
+) -> None:
+    """Write the masks of one sequence as `folder/NAME.png`: the whole folder or nothing.
+
+    Objects whose ids are all whole numbers 1..254 share one label map a frame, in which their ids
+    are the pixel values; where masks overlap the higher number lies on top (use a run with
+    non-overlapping output for another rule). With any other id, as in SA-V ("000"), every object
+    has a folder of its own, `folder/ID/NAME.png`, with 1 inside, and masks may overlap. A frame for
+    which there is no mask at all (None) has no file; an empty mask has one.
+
+    Args:
+        masks_by_object: one entry a frame for each object.
+        size: (height, width) of the pictures.
+        folder: of the sequence; its parents are made.
+        names: file names without suffix, one a frame, as the frames are called.
+
+    Raises:
+        InputError: the folder holds files already, a list of masks is not as long as `names`, or a
+            mask has another size.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: remove it or export to another place.")
+    for identity, rles in masks_by_object.items():
+        _check(identity, rles, size, names, folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    building.mkdir()
+    try:
+        if all(_is_label(identity) for identity in masks_by_object):
+            _write_label_maps(masks_by_object, size, building, names)
+        else:
+            for identity, rles in masks_by_object.items():
+                (building / identity).mkdir()
+                _write_label_maps({"1": rles}, size, building / identity, names)
+        building.replace(folder)  # over nothing or an empty folder
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _write_label_maps(
+    rles_by_label: Mapping[str, Seq[RLE | None]],
+    size: tuple[int, int],
+    folder: Path,
+    names: Seq[str],
+) -> None:
+    for t, name in enumerate(names):
+        rles = {int(label): rle for label, rles in rles_by_label.items() if (rle := rles[t])}
+        if not rles:
+            continue
+        label_map = np.zeros(size, dtype=np.uint8)
+        for label, rle in sorted(rles.items()):
+            label_map[decode(rle)] = label
+        write_palette_png(folder / f"{name}.png", label_map)
+
+
+def _check(
+    identity: str,
+    rles: Seq[RLE | None],
+    size: tuple[int, int],
+    names: Seq[str],
+    folder: Path,
+) -> None:
+    if len(rles) != len(names):
+        raise InputError(
+            f"Object {identity} of {folder.name} has {len(rles)} masks for {len(names)} frames: "
+            "give one mask or None a frame."
+        )
+    for t, rle in enumerate(rles):
+        if rle is not None and tuple(rle["size"]) != tuple(size):
+            raise InputError(
+                f"The mask of object {identity} of {folder.name} on frame {t} is "
+                f"{describe_size(rle['size'])} but the picture is {describe_size(size)}: "
+                "export with the data that the masks were made on."
+            )
+
+
+def _is_label(identity: str) -> bool:
+    return (
+        identity.isdecimal() and str(int(identity)) == identity and 1 <= int(identity) <= MAX_LABEL
+    )

@@ -1,0 +1,171 @@
+"""The registry of splits: `datasets.yaml` as checked data, and the function that loads them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.vos import VosLayout, load_vos
+from vot_memory.errors import InputError
+
+DATA_VARIABLE = "VOT_MEMORY_DATA"
+FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
+
+Role = Literal["smoke", "train", "dev", "val", "test"]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    role: Role
+    model: str
+
+
+class SynthParameters(BaseModel):
+    """Arguments of `vot_memory.datasets.synth.load`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: str
+    count: int
+    num_frames: int
+    first: int = 0
+    domain: str = "synth"
+
+
+class SynthSpec(_Spec):
+    """A procedural split."""
+
+    loader: Literal["synth"]
+    synth: SynthParameters
+
+    def load(self, name: str, data: Path | None) -> list[Sequence]:
+        """All sequences; `name` and `data` are not needed."""
+        from vot_memory.datasets import synth
+
+        return synth.load(**self.synth.model_dump())
+
+
+class VosSpec(_Spec):
+    """A data set that its owner publishes, in a folder below the data folder."""
+
+    loader: Literal["vos"]
+    folder: str
+    homepage: str
+    vos: VosLayout
+
+    def load(self, name: str, data: Path | None) -> list[Sequence]:
+        """All sequences below the folder `data`.
+
+        Raises:
+            InputError: there is no data folder, or not this data set in it.
+        """
+        if data is None:
+            raise InputError(
+                f"Split {name} needs the data set from {self.homepage}: put it into a folder "
+                f"as DATA/{self.folder} and name DATA by {DATA_VARIABLE} or --data."
+            )
+        root = data / self.folder
+        if not root.is_dir():
+            raise InputError(
+                f"Split {name} is not at {root}: get it from {self.homepage} and put it there, "
+                f"or name another data folder by {DATA_VARIABLE} or --data."
+            )
+        return load_vos(root, self.vos)
+
+
+SplitSpec = Annotated[SynthSpec | VosSpec, Field(discriminator="loader")]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sequences that are run and reported together.
+
+    Attributes:
+        name: in `datasets.yaml`, or of a folder: its name and the beginning of the digest.
+        sequences: in a fixed order; frames and masks are read when they are asked for.
+        default_model: the weights that a run takes if it is not told otherwise.
+        role: what results on it may be used for; tuning and training refuse "val" and "test". A
+            folder given by its path counts as "test", since nobody has said otherwise.
+        digest: sha256 (hex) of the whole split's content, whatever `limit` left of it.
+    """
+
+    name: str
+    sequences: list[Sequence]
+    default_model: str
+    role: Role
+    digest: str
+
+
+@cache
+def split_specs() -> dict[str, SynthSpec | VosSpec]:
+    """What `datasets.yaml` says, by name of the split, in the file's order."""
+    text = (files("vot_memory") / "datasets.yaml").read_text(encoding="utf-8")
+    return TypeAdapter(dict[str, SplitSpec]).validate_python(yaml.safe_load(text))
+
+
+def split_names() -> list[str]:
+    """Names of the splits of `datasets.yaml`, in its order."""
+    return list(split_specs())
+
+
+def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | None = None) -> Split:
+    """Load a split by its name, or a VOS folder by its path.
+
+    Args:
+        name_or_dir: a name of `datasets.yaml`; or a folder in the layout of
+            `vot_memory.datasets.vos`; or ROOT/JPEGImages/480p, to choose one of its resolutions.
+        limit: keep the first so many sequences.
+        data: the folder with published data sets; None takes the one that the environment
+            variable VOT_MEMORY_DATA names.
+
+    Raises:
+        InputError: the name is unknown, the data are missing, or their layout is wrong.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"The limit of {limit} sequences leaves nothing: give 1 or more.")
+    if spec := split_specs().get(name_or_dir):
+        sequences = spec.load(name_or_dir, _data_folder(data))
+        name, model, role = name_or_dir, spec.model, spec.role
+        digest = _digest(sequences)
+    else:
+        root, layout = _find_folder(name_or_dir)
+        sequences = load_vos(root, layout)
+        digest = _digest(sequences)
+        name, model, role = f"{root.name}@{digest[:8]}", FOLDER_MODEL, "test"
+    return Split(name, sequences[:limit], model, role, digest)
+
+
+def _data_folder(data: str | Path | None) -> Path | None:
+    folder = data or os.environ.get(DATA_VARIABLE)
+    return Path(folder).expanduser() if folder else None
+
+
+def _find_folder(text: str) -> tuple[Path, VosLayout]:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        path = path.resolve()
+        if path.parent.name == "JPEGImages":
+            return path.parent.parent, VosLayout(resolution=path.name)
+        return path, VosLayout()
+    if len(path.parts) > 1:
+        raise InputError(f"The split folder {text} does not exist: correct its path.")
+    close = difflib.get_close_matches(text, split_names(), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(split_names())}."
+    raise InputError(f"Unknown split {text!r}, which is no folder either: {hint}")
+
+
+def _digest(sequences: list[Sequence]) -> str:
+    lines = "".join(f"{sequence.name} {sequence.digest}\n" for sequence in sequences)
+    return hashlib.sha256(lines.encode()).hexdigest()
