@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -63,16 +64,16 @@ class Lines(Silent):
         self._total = self._finished = self._skipped = 0
         self._unit = ""
 
-    def start(self, total: int) -> AbstractContextManager[object]:
+    @contextmanager
+    def start(self, total: int) -> Iterator[None]:
         """Remember how much there is to do."""
         self._total, self._finished, self._skipped = total, 0, 0
-        return nullcontext()
+        yield
+        self._tell_skipped()
 
     def unit(self, sequence: str, policies: int, frames: int) -> None:
         """Remember what the coming line is about."""
-        if self._skipped:
-            self._print(f"{self._skipped} sequences were complete already")
-            self._skipped = 0
+        self._tell_skipped()
         plural = "policy" if policies == 1 else "policies"
         self._unit = f"{frames} frames, {policies} {plural}"
         self._finished += 1
@@ -82,13 +83,19 @@ class Lines(Silent):
         self._print(f"[{self._finished}/{self._total}] {sequence}: {self._unit}, {seconds:.1f} s")
 
     def skipped(self, sequence: str) -> None:
-        """Count; the next line tells."""
+        """Count; one line tells of all."""
         self._finished += 1
         self._skipped += 1
 
     def failed(self, sequence: str, reason: str) -> None:
         """Print a line."""
         self._print(f"[{self._finished}/{self._total}] {sequence} FAILED: {reason}")
+
+    def _tell_skipped(self) -> None:
+        if self._skipped:
+            plural = "sequence was" if self._skipped == 1 else "sequences were"
+            self._print(f"{self._skipped} {plural} complete already")
+            self._skipped = 0
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
