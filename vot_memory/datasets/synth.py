@@ -163,6 +163,11 @@ class SynthFrames(_PerFrame):
     def __getitem__(self, t: int) -> NDArray[np.uint8]:
         return self._at(t).image.copy()
 
+    def lookalikes(self, t: int) -> NDArray[np.bool_]:
+        """Masks of the target's look-alikes at frame t, bool [n, S, S]; some may be empty."""
+        labels, others = self._at(t).labels, _scene(self._source).alike[1:]
+        return np.stack([labels == i + 1 for i in others]) if others else labels[None][:0] > 0
+
 
 class SynthMasks(_PerFrame):
     """The target's masks as COCO RLE; stands for the tuple in `ObjectTrack.rles`."""
