@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -133,17 +134,19 @@ class Backbone:
         if multimask is None:
             counted = None if points is None else {"point_labels": labels}
             multimask = model._use_multimask(initial, counted)
-        if points is None or labels is None:
-            points = conditioned.new_zeros(b, 1, 2, dtype=torch.float32)
-            labels = -torch.ones(b, 1, dtype=torch.int32, device=self.device)
-        sparse, embedding = model.sam_prompt_encoder((points, labels), boxes=None, masks=dense)
+        if points is None and dense is None:
+            sparse, embedding = (x.expand(b, *x.shape[1:]) for x in self._no_prompt)
+        else:
+            if points is None or labels is None:
+                points, labels = self._no_points(b)
+            sparse, embedding = model.sam_prompt_encoder((points, labels), boxes=None, masks=dense)
         if dense is not None and dense_valid is not None:
             plain = model.sam_prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
             embedding = torch.where(dense_valid[:, None, None, None], embedding, plain)
         decoder = model.sam_mask_decoder
         logits, ious, tokens, obj = decoder.predict_masks(
             image_embeddings=conditioned,
-            image_pe=model.sam_prompt_encoder.get_dense_pe(),
+            image_pe=self._image_pe,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=embedding,
             repeat_image=False,
@@ -161,6 +164,23 @@ class Backbone:
             tokens = tokens[:, :1]
         ptrs = model.obj_ptr_proj(tokens)
         return Heads(logits.float(), ious.float(), obj[:, 0].float(), ptrs.float())
+
+    def _no_points(self, b: int) -> tuple[Tensor, Tensor]:
+        """SAM 2's padding for rows without a click: one point at the origin, label -1."""
+        points = torch.zeros(b, 1, 2, device=self.device)
+        return points, torch.full((b, 1), -1, dtype=torch.int32, device=self.device)
+
+    @cached_property
+    def _no_prompt(self) -> tuple[Tensor, Tensor]:
+        """Sparse and dense embedding of a tracking frame, [1, 2, C] and [1, C, h, w]."""
+        sparse, dense = self.model.sam_prompt_encoder(self._no_points(1), boxes=None, masks=None)
+        return sparse, dense
+
+    @cached_property
+    def _image_pe(self) -> Tensor:
+        """Position encoding of the decoder's picture, [1, C, h, w]."""
+        encoding: Tensor = self.model.sam_prompt_encoder.get_dense_pe()
+        return encoding
 
     def gate_pointer(self, ptrs: Tensor, visible: Tensor) -> Tensor:
         """Pointers [b, M, C] become `no_obj_ptr` where visible, float [b], is 0."""

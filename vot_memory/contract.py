@@ -35,32 +35,27 @@ def _blame(track: Track, row: int) -> str:
 def check_plan(track: Track, read: ReadPlan) -> None:
     """Refuse reads outside the bank or of memories that are not there."""
     bank = track.bank
-    for what, ids, count, filled in (
-        ("slot", read.slots, bank.slots, bank.frame != EMPTY),
-        (
-            "pointer",
-            read.ptrs,
-            bank.slots + bank.pointers,
-            torch.cat([bank.frame, bank.ring_frame], dim=1) != EMPTY,
-        ),
-    ):
-        inside = (ids >= UNUSED) & (ids < count)
-        good = inside & ((ids == UNUSED) | filled.gather(1, ids.clamp(0, count - 1)))
-        if not bool(good.all()):
-            row, column = (~good).nonzero()[0].tolist()
-            at = int(ids[row, column])
-            why = "is empty" if inside[row, column] else f"does not exist (0..{count - 1})"
-            raise InputError(f"{_blame(track, row)}: reads {what} {at}, which {why}.")
-    empty = (read.slots != UNUSED).sum(1) == 0
-    if bool(empty.any()):
-        raise InputError(
-            f"{_blame(track, int(empty.nonzero()[0]))}: reads no memory; read at least slot 0."
-        )
-    bad = (read.slots != UNUSED) & ((read.tpos < 0) | (read.tpos >= bank.num_maskmem))
+    spatial, pointers = read.slots.shape[1], read.ptrs.shape[1]
+    ids = torch.cat([read.slots, read.ptrs], dim=1)
+    count = torch.tensor([bank.slots] * spatial + [bank.slots + bank.pointers] * pointers)
+    filled = torch.cat([bank.frame, bank.ring_frame], dim=1) != EMPTY
+    unused = ids == UNUSED
+    inside = (ids >= 0) & (ids < count.to(ids.device))
+    good = unused | (inside & filled.gather(1, ids.clamp(0, filled.shape[1] - 1)))
+    if not bool(good.all()):
+        row, column = (~good).nonzero()[0].tolist()
+        why = "is empty" if inside[row, column] else f"does not exist (0..{count[column] - 1})"
+        what = "slot" if column < spatial else "pointer"
+        raise InputError(f"{_blame(track, row)}: reads {what} {ids[row, column]}, which {why}.")
+    spatial_unused = unused[:, :spatial]
+    if bool(spatial_unused.all(1).any()):
+        row = int(spatial_unused.all(1).nonzero()[0])
+        raise InputError(f"{_blame(track, row)}: reads no memory; read at least slot 0.")
+    bad = ((read.tpos < 0) | (read.tpos >= bank.num_maskmem)) & ~spatial_unused
     if bool(bad.any()):
         row, column = bad.nonzero()[0].tolist()
         raise InputError(
-            f"{_blame(track, row)}: temporal row {int(read.tpos[row, column])} is outside "
+            f"{_blame(track, row)}: temporal row {read.tpos[row, column]} is outside "
             f"0..{bank.num_maskmem - 1}."
         )
 
