@@ -1,0 +1,333 @@
+"""The command line: declares options and prints; what commands do stands in functions elsewhere.
+
+Nothing heavy is imported before a command needs it, so that --help answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from vot_memory import __version__
+from vot_memory.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vot_memory.datasets.prompts import PromptKind
+    from vot_memory.runner import Protocol
+
+app = typer.Typer(
+    name="vot-memory",
+    help="What is a memory policy of a SAM 2 tracker worth?",
+    epilog="Begin with: vot-memory run --policy fifo --policy first --split synth-smoke",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help answers in half the time
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="Model (`ls models`) or sam2 configuration FILE.yaml."),
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Weights: .safetensors, or .pt with a plain state dict.")
+]
+ImageSize = Annotated[
+    int | None, typer.Option(help="Side of the model's input in pixels; default: the model's own.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="[POLICY.]OPTION=VALUE", help="Option of the policies; repeat."),
+]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of published data sets; default: $VOT_MEMORY_DATA.")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads of torch; default: torch's choice.")]
+NonOverlap = Annotated[
+    bool, typer.Option("--non-overlap", help="A pixel belongs to one object at most.")
+]
+Box = Annotated[
+    list[str] | None, typer.Option(metavar="X,Y,W,H", help="Box on the first frame, in pixels.")
+]
+Mask = Annotated[
+    list[Path] | None, typer.Option(metavar="PNG", help="Mask; every label is an object.")
+]
+Point = Annotated[
+    list[str] | None,
+    typer.Option(metavar="X,Y[,LABEL]", help="Click; label 1 = object, 0 = not it; repeat."),
+]
+
+
+def main() -> None:
+    """Console script: wrong input becomes one sentence and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        sys.stderr.write(f"vot-memory: {error}\n")
+        sys.exit(2)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vot-memory {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """What is a memory policy of a SAM 2 tracker worth?"""
+
+
+@app.command()
+def run(
+    policy: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Memory policy (`ls policies`); repeat.")
+    ],
+    split: Annotated[
+        str,
+        typer.Option(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos and masks."),
+    ],
+    set_: Set = None,
+    tracker: Annotated[str, typer.Option(help="Kind of tracker (`ls trackers`).")] = "sam2",
+    model: Model = None,
+    checkpoint: Checkpoint = None,
+    image_size: ImageSize = None,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Prompt: mask, box or point; default: the protocol's."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(help="common: only the memory differs; release: the authors' presets.")
+    ] = "common",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of policies that draw.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many videos.")] = None,
+    non_overlap: NonOverlap = False,
+    shard: Annotated[str, typer.Option(help="I/N: the I-th of N parts of the videos.")] = "1/1",
+    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+    data: Data = None,
+    threads: Threads = None,
+) -> None:
+    """Run policies on a split; what is complete is skipped."""
+    from vot_memory import runner
+    from vot_memory.commands.options import policies_with_options
+    from vot_memory.progress import make_progress
+
+    settings = runner.RunSettings(
+        policies=policies_with_options(policy, set_ or []),
+        split=split,
+        tracker=tracker,
+        model=model,
+        checkpoint=checkpoint,
+        image_size=image_size,
+        init=cast("PromptKind | None", init),
+        protocol=cast("Protocol", protocol),
+        device=device,
+        dtype=dtype,
+        seed=seed,
+        non_overlap=non_overlap,
+        limit=limit,
+        shard=shard,
+        out=out,
+        data=data,
+        threads=threads,
+    )
+    try:
+        report = runner.run(settings, make_progress(_console(stderr=True)))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"\n{stop}", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(
+        f"{len(report.done)} videos tracked, {len(report.skipped)} were complete, "
+        f"{len(report.failed)} failed; results are in:"
+    )
+    for folder in report.folders:
+        typer.echo(f"  {folder.path}")
+    for sequence, reason in report.failed:
+        typer.echo(f"FAILED {sequence}: {reason}", err=True)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def report(
+    split: Annotated[
+        str | None, typer.Option(help="Name, or the folder that was run; default: all names.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+    baseline: Annotated[str, typer.Option(help="Policy to compare with.")] = "fifo",
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
+    toolkit_compatible: Annotated[
+        bool,
+        typer.Option(
+            "--toolkit-compatible", help="Measures exactly as the VOT toolkit, frame 0 included."
+        ),
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Score results and compare the policies."""
+    from vot_memory import reports
+    from vot_memory.reports import terminal
+
+    made = reports.write_report(
+        results, split, baseline, out, toolkit_compatible=toolkit_compatible, data=data
+    )
+    terminal.print_report(made, _console())
+
+
+@app.command()
+def track(
+    video: Annotated[Path, typer.Argument(help="Video file or folder of pictures.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Overlay: .mp4, .avi, or a new folder for pictures.")
+    ] = None,
+    masks: Annotated[Path | None, typer.Option(help="New folder for masks as PNG.")] = None,
+    box: Box = None,
+    mask: Mask = None,
+    point: Point = None,
+    policy: Annotated[str, typer.Option(help="Memory policy (`ls policies`).")] = "fifo",
+    set_: Set = None,
+    model: Model = "nano",
+    checkpoint: Checkpoint = None,
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
+    non_overlap: NonOverlap = False,
+) -> None:
+    """Track objects through one video and draw masks, scores and memory."""
+    from vot_memory.commands import track as command
+    from vot_memory.progress import make_progress
+
+    request = command.Request(
+        video=video,
+        out=out,
+        masks=masks,
+        boxes=tuple(box or ()),
+        mask_files=tuple(mask or ()),
+        points=tuple(point or ()),
+        policy=policy,
+        settings=tuple(set_ or ()),
+        model=model or "nano",
+        checkpoint=checkpoint,
+        image_size=image_size,
+        device=device,
+        dtype=dtype,
+        limit=limit,
+        non_overlap=non_overlap,
+    )
+    for line in command.track(request, make_progress(_console(stderr=True))):
+        typer.echo(line)
+
+
+@app.command()
+def export(
+    results: Annotated[Path, typer.Argument(help="Folder of results, or of one run in it.")],
+    out: Annotated[Path, typer.Argument(help="Where the masks go.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="vos: palette PNG, as DAVIS and its followers.")
+    ] = "vos",
+    split: Annotated[str | None, typer.Option(help="Name, or the folder that was run.")] = None,
+    data: Data = None,
+) -> None:
+    """Write the masks of results as files that evaluation servers take."""
+    from vot_memory.commands.export import export_results
+    from vot_memory.registry import unknown
+
+    if format_ != "vos":
+        raise unknown("format", format_, ["vos"])
+    for folder, sequences in export_results(results, out, split, data).items():
+        typer.echo(f"{sequences} videos: {folder}")
+
+
+@app.command("ls")
+def ls(
+    kind: Annotated[str, typer.Argument(help="policies, trackers, models or splits.")],
+    data: Data = None,
+) -> None:
+    """List what can be chosen by name."""
+    from rich.table import Table
+
+    from vot_memory.commands.listing import listing
+
+    headings, rows = listing(kind, data)
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table, markup=False, highlight=False)
+
+
+@app.command("check-policy")
+def check_policy(
+    name: Annotated[str, typer.Argument(help="Built-in, installed, or package.module:Class.")],
+    set_: Set = None,
+) -> None:
+    """Test whether a policy keeps the contract."""
+    from vot_memory import contract
+    from vot_memory.commands.options import policies_with_options
+
+    ((_, options),) = policies_with_options([name], set_ or [])
+    checks = contract.check_policy(name, options)
+    for check in checks:
+        typer.echo(f"{'ok    ' if check.ok else 'FAILED'} {check.name}: {check.detail}")
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+@app.command()
+def verify(
+    video: Annotated[Path, typer.Argument(help="Video file or folder of pictures.")],
+    model: Model = "nano",
+    checkpoint: Checkpoint = None,
+    box: Box = None,
+    mask: Mask = None,
+    point: Point = None,
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
+) -> None:
+    """Compare our FIFO with sam2's own video predictor, on your weights and video."""
+    from vot_memory.commands.options import parse_prompts
+    from vot_memory.datasets.video import open_video
+    from vot_memory.verify import Started
+    from vot_memory.verify import verify as compare
+
+    opened = open_video(video)
+    prompts = parse_prompts(box or [], mask or [], point or [], opened.size)
+    found = compare(
+        opened.frames,
+        {name: Started(0, prompt) for name, prompt in prompts.items()},
+        model or "nano",
+        checkpoint,
+        image_size=image_size,
+        device=device,
+        dtype=dtype,
+        limit=limit,
+    )
+    name, frame = found.where
+    gap = f"{found.largest_difference:.3g}"
+    typer.echo(f"{found.model}: {found.frames} frames, {found.objects} objects")
+    typer.echo(f"largest difference of logits: {gap} (object {name}, frame {frame})")
+    typer.echo(
+        f"mask pixels that differ: {found.differing_pixels} of {found.pixels}, "
+        f"{found.near_zero} of them where sam2's own logit is within 0.01 of 0"
+    )
+    typer.echo("equal" if found.equal else "NOT equal")
+    raise typer.Exit(0 if found.equal else 1)
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    """A console that does not wrap what goes into a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=1000, no_color=True)

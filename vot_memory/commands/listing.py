@@ -1,0 +1,98 @@
+"""`vot-memory ls`: what there is, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vot_memory.errors import InputError
+from vot_memory.registry import (
+    load_policy,
+    policy_class,
+    policy_names,
+    tracker_class,
+    tracker_names,
+    unknown,
+)
+
+if TYPE_CHECKING:
+    from vot_memory.datasets.splits import SynthSpec, VosSpec
+
+UNKNOWN = "?"
+Rows = tuple[list[str], list[list[str]]]  # headings, cells
+
+
+def listing(kind: str, data: Path | None = None) -> Rows:
+    """Headings and rows for policies, trackers, models or splits.
+
+    Raises:
+        InputError: another kind.
+    """
+    kinds: dict[str, Callable[[], Rows]] = {
+        "policies": _policies,
+        "trackers": _trackers,
+        "models": _models,
+        "splits": lambda: _splits(data),
+    }
+    if kind not in kinds:
+        raise unknown("kind of list", kind, kinds)
+    return kinds[kind]()
+
+
+def _policies() -> Rows:
+    rows = []
+    for name in policy_names():
+        options = ", ".join(f"{f.name}={_default(f)}" for f in fields(policy_class(name).Config))
+        try:
+            spec = load_policy(name).spec
+            about = [str(spec.slots), options, spec.source, spec.parity]
+        except InputError:  # one that cannot be made without its options
+            about = [UNKNOWN, options, UNKNOWN, UNKNOWN]
+        rows.append([name, *about])
+    return ["policy", "slots", "options", "source", "parity with its release"], rows
+
+
+def _default(option: Field[Any]) -> str:
+    if option.default is MISSING:
+        return "..."
+    return "..." if option.default == Path() else str(option.default)
+
+
+def _trackers() -> Rows:
+    about = {name: (tracker_class(name).__doc__ or "").split("\n")[0] for name in tracker_names()}
+    return ["tracker", "what it is"], [[name, text] for name, text in about.items()]
+
+
+def _models() -> Rows:
+    from vot_memory.models import EMBEDDED, model_names
+
+    rows = [
+        [name, "in this package" if name in EMBEDDED else "give --checkpoint FILE"]
+        for name in model_names()
+    ]
+    rows.append(["FILE.yaml", "any sam2 model configuration; give --checkpoint FILE"])
+    return ["model", "weights"], rows
+
+
+def _splits(data: Path | None) -> Rows:
+    from vot_memory.datasets.splits import FOLDER_MODEL, split_specs
+
+    rows = [
+        [name, spec.role, spec.model, _place(spec, data), spec.description]
+        for name, spec in split_specs().items()
+    ]
+    rows.append(["DIR", "test", FOLDER_MODEL, "", "Any folder with JPEGImages and Annotations"])
+    return ["split", "role", "model", "data", "what it is"], rows
+
+
+def _place(spec: SynthSpec | VosSpec, data: Path | None) -> str:
+    from vot_memory.datasets.splits import DATA_VARIABLE
+
+    if spec.loader == "synth":
+        return "drawn when run"
+    parent = data or os.environ.get(DATA_VARIABLE)
+    found = parent is not None and (Path(parent).expanduser() / spec.folder).is_dir()
+    return "found" if found else f"missing, see {spec.homepage}"

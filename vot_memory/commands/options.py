@@ -1,0 +1,122 @@
+"""From the words of a command line to values; every refusal says how to write it instead."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from vot_memory.errors import InputError
+from vot_memory.registry import policy_class, unknown
+
+Policies = tuple[tuple[str, dict[str, Any]], ...]
+
+
+def policies_with_options(names: Sequence[str], settings: Sequence[str]) -> Policies:
+    """Give every chosen policy its options.
+
+    Args:
+        names: of policies, each once.
+        settings: "policy.option=value", or "option=value" for every chosen policy that has it.
+
+    Raises:
+        InputError: an unknown or repeated policy, or an option that no chosen policy has.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"Policy {twice!r} is given twice: give every policy once.")
+    fields = {
+        name: {field.name for field in dataclasses.fields(policy_class(name).Config)}
+        for name in names
+    }
+    general: dict[str, dict[str, Any]] = {name: {} for name in names}
+    special: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals):
+            raise InputError(f"--set {setting!r} has no value: write option=value.")
+        owner = next((name for name in names if key.startswith(f"{name}.")), None)
+        if owner is not None:
+            special[owner][key.removeprefix(f"{owner}.")] = value
+            continue
+        owners = [name for name in names if key in fields[name]]
+        if not owners:
+            known = {f"{n}.{f}" for n in names for f in fields[n]} | set().union(*fields.values())
+            raise unknown("option", key, known)
+        for name in owners:
+            general[name][key] = value
+    return tuple((name, general[name] | special[name]) for name in names)
+
+
+def parse_prompts(
+    boxes: Sequence[str], masks: Sequence[Path], points: Sequence[str], size: tuple[int, int]
+) -> dict[str, Prompt]:
+    """The prompts of the first frame, checked against a picture of (height, width).
+
+    A box or a set of points starts object "1"; a mask picture starts an object for each of its
+    labels.
+
+    Raises:
+        InputError: none, more than one for an object, or one that does not fit the picture.
+    """
+    given = [("--box", len(boxes)), ("--mask", len(masks)), ("--point", min(len(points), 1))]
+    total = sum(count for _, count in given)
+    if total == 0:
+        raise InputError("Nothing says what to track: give --box, --mask or --point.")
+    if total > 1:
+        names = " and ".join(name for name, count in given for _ in range(count))
+        raise InputError(f"Object 1 gets a second prompt ({names}): give one prompt an object.")
+    prompts: dict[str, Prompt]
+    if boxes:
+        prompts = {"1": parse_box(boxes[0])}
+    elif masks:
+        prompts = dict(read_masks(masks[0]))
+    else:
+        prompts = {"1": parse_points(points)}
+    for prompt in prompts.values():
+        prompt.validate(size)
+    return prompts
+
+
+def parse_box(text: str) -> BoxPrompt:
+    """Read "x,y,w,h", in pixels."""
+    numbers = _numbers(text)
+    if len(numbers) != 4:
+        raise InputError(f"The box {text!r} is not four numbers: write --box x,y,w,h in pixels.")
+    return BoxPrompt.from_xywh(*numbers)
+
+
+def parse_points(texts: Sequence[str]) -> PointPrompt:
+    """Read "x,y" or "x,y,label" each; label 1 (default) is on the object, 0 is not."""
+    clicks = []
+    for text in texts:
+        numbers = _numbers(text)
+        if len(numbers) not in (2, 3) or numbers[2:] not in ([], [0.0], [1.0]):
+            raise InputError(
+                f"The point {text!r} is not x,y or x,y,label: write it in pixels, label 1 or 0."
+            )
+        clicks.append([*numbers, 1.0][:3])
+    table = np.array(clicks, dtype=np.float64)
+    return PointPrompt(table[:, :2], table[:, 2].astype(np.int64))
+
+
+def read_masks(path: Path) -> dict[str, MaskPrompt]:
+    """One prompt for each label of a picture; 255 alone, as in binary masks, is object "1"."""
+    from vot_memory.datasets.pictures import read_labels
+
+    picture = read_labels(path)
+    labels = [int(label) for label in np.unique(picture) if label not in (0, 255)]
+    if not labels:
+        return {"1": MaskPrompt(picture != 0)}
+    return {str(label): MaskPrompt(picture == label) for label in labels}
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
