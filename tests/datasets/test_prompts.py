@@ -25,7 +25,7 @@ def track(mask: np.ndarray) -> ObjectTrack:
     return ObjectTrack("1", 1, (None, encode(mask)))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(40))
 def test_prompts_equal_those_of_sam2(seed: int) -> None:
     mask = blob(seed)
     reference = torch.from_numpy(mask)[None, None]
