@@ -18,11 +18,12 @@ from vot_memory.contract import check_policy
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.engine import Engine
 from vot_memory.errors import InputError
+from vot_memory.log import Log
 from vot_memory.policies.fifo import Fifo
 from vot_memory.policies.replay import Replay, ReplayConfig
 from vot_memory.policy import PolicySpec, Selection, Write
 from vot_memory.registry import load_policy
-from vot_memory.tracking import Log, Tracker
+from vot_memory.tracking import Tracker
 
 MARGIN = 1e-2  # masks may differ only where the logit is closer to zero than this
 

@@ -241,7 +241,7 @@ def export(
 ) -> None:
     """Write the masks of results as files that evaluation servers take."""
     from vot_memory.commands.export import export_results
-    from vot_memory.registry import unknown
+    from vot_memory.errors import unknown
 
     if format_ != "vos":
         raise unknown("format", format_, ["vos"])

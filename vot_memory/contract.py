@@ -1,98 +1,25 @@
-"""What a policy must keep to: ranges checked at every step, and tests of a whole policy.
-
-A policy is foreign code. An answer outside the bank is refused in words that name the policy, the
-object and the frame, before it can corrupt a memory.
-"""
+"""Contract tests that every policy has to pass, built-in or third-party."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from vot_memory.bank import EMPTY
-from vot_memory.errors import InputError
-from vot_memory.policy import DISCARD, UNUSED, MemoryPolicy, ReadPlan, Selection, Write
-
-if TYPE_CHECKING:
-    from vot_memory.candidates import Candidates
-    from vot_memory.datasets.prompts import Prompt
-    from vot_memory.engine import Track
+from vot_memory.datasets.prompts import MaskPrompt, Prompt
+from vot_memory.datasets.synth import generate
+from vot_memory.engine import Engine
+from vot_memory.models import load_model
+from vot_memory.policy import MemoryPolicy
+from vot_memory.registry import load_policy
+from vot_memory.tracking import Tracker
 
 MASK_TOLERANCE = 1e-3  # share of mask pixels in which a batch may differ from single rows
 
 _Log = dict[tuple[int, str], tuple[Any, ...]]  # (frame, object) -> decisions, mask
-
-
-def _blame(track: Track, row: int) -> str:
-    name = track.objects[int(track.bank.group[row])]
-    return f"Policy {track.policy.name!r}, object {name!r}, frame {track.frame}"
-
-
-def check_plan(track: Track, read: ReadPlan) -> None:
-    """Refuse reads outside the bank or of memories that are not there."""
-    bank = track.bank
-    spatial, pointers = read.slots.shape[1], read.ptrs.shape[1]
-    ids = torch.cat([read.slots, read.ptrs], dim=1)
-    count = torch.tensor([bank.slots] * spatial + [bank.slots + bank.pointers] * pointers)
-    filled = torch.cat([bank.frame, bank.ring_frame], dim=1) != EMPTY
-    unused = ids == UNUSED
-    inside = (ids >= 0) & (ids < count.to(ids.device))
-    good = unused | (inside & filled.gather(1, ids.clamp(0, filled.shape[1] - 1)))
-    if not bool(good.all()):
-        row, column = (~good).nonzero()[0].tolist()
-        why = "is empty" if inside[row, column] else f"does not exist (0..{count[column] - 1})"
-        what = "slot" if column < spatial else "pointer"
-        raise InputError(f"{_blame(track, row)}: reads {what} {ids[row, column]}, which {why}.")
-    spatial_unused = unused[:, :spatial]
-    if bool(spatial_unused.all(1).any()):
-        row = int(spatial_unused.all(1).nonzero()[0])
-        raise InputError(f"{_blame(track, row)}: reads no memory; read at least slot 0.")
-    bad = ((read.tpos < 0) | (read.tpos >= bank.num_maskmem)) & ~spatial_unused
-    if bool(bad.any()):
-        row, column = bad.nonzero()[0].tolist()
-        raise InputError(
-            f"{_blame(track, row)}: temporal row {read.tpos[row, column]} is outside "
-            f"0..{bank.num_maskmem - 1}."
-        )
-
-
-def check_selection(track: Track, selection: Selection, candidates: Candidates) -> None:
-    """Refuse candidates that do not exist and parents of another object."""
-    mask, bank = selection.mask, track.bank
-    bad = (mask < 0) | (mask >= candidates.ious.shape[1])
-    if bool(bad.any()):
-        row = int(bad.nonzero()[0])
-        raise InputError(
-            f"{_blame(track, row)}: chooses candidate {int(mask[row])}, there are "
-            f"{candidates.ious.shape[1]}."
-        )
-    if selection.parent is not None:
-        parent = selection.parent
-        inside = (parent >= 0) & (parent < bank.rows)
-        same = inside & (bank.group[parent.clamp(0, bank.rows - 1)] == bank.group)
-        if not bool(same.all()):
-            row = int((~same).nonzero()[0])
-            raise InputError(
-                f"{_blame(track, row)}: continues row {int(parent[row])} of another object."
-            )
-
-
-def check_write(track: Track, write: Write) -> None:
-    """Refuse slots that do not exist and the prompt's."""
-    bad = (write.slot != DISCARD) & ((write.slot < 1) | (write.slot >= track.bank.slots))
-    if bool(bad.any()):
-        row = int(bad.nonzero()[0])
-        raise InputError(
-            f"{_blame(track, row)}: writes slot {int(write.slot[row])}; slots 1.."
-            f"{track.bank.slots - 1} can be replaced, slot 0 holds the prompt."
-        )
-
-
-# ---- contract tests of a whole policy ---------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -113,7 +40,6 @@ def check_policy(
     the interface, ranges of every answer, determinism, a batch of rows against single rows, and
     bounded memory. The first check that cannot be made ends the list.
     """
-    from vot_memory.registry import load_policy
 
     def make() -> MemoryPolicy:
         return load_policy(name, options)
@@ -174,10 +100,6 @@ class _Laboratory:
     """A clip, encoded once, and prompts for two of its objects."""
 
     def __init__(self, frames: int) -> None:
-        from vot_memory.datasets.prompts import MaskPrompt
-        from vot_memory.datasets.synth import generate
-        from vot_memory.engine import Engine
-        from vot_memory.models import load_model
 
         clip = generate(seed=7, num_frames=frames)
         self.engine = Engine(load_model("nano", device="cpu"))
@@ -191,8 +113,6 @@ class _Laboratory:
 
     def play(self, policy: MemoryPolicy, prompts: Mapping[str, tuple[int, Prompt]]) -> _Log:
         """Track; (frame, object) -> decisions and mask."""
-        from vot_memory.tracking import Tracker
-
         tracker = Tracker(self.engine, policy, num_frames=len(self.features), sequence="check")
         log: _Log = {}
         for frame, features in enumerate(self.features):
@@ -211,8 +131,6 @@ class _Laboratory:
 
     def bounded(self, policy: MemoryPolicy, laps: int = 4) -> Check:
         """The same bytes after one lap of the clip and after several."""
-        from vot_memory.tracking import Tracker
-
         tracker = Tracker(self.engine, policy, num_frames=None, sequence="check")
         first = next(iter(self.prompts))
         seen = []

@@ -17,7 +17,6 @@ from torch import Tensor
 from vot_memory.backbone import Backbone, Features
 from vot_memory.bank import Bank, Entry, Source
 from vot_memory.candidates import Candidates
-from vot_memory.contract import check_plan, check_selection, check_write
 from vot_memory.datasets.prompts import Prompt
 from vot_memory.errors import InputError
 from vot_memory.policy import (
@@ -31,6 +30,7 @@ from vot_memory.policy import (
     State,
     Write,
 )
+from vot_memory.ranges import check_plan, check_selection, check_write
 
 
 @dataclass(frozen=True)

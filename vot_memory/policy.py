@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vot_memory.backbone import Features
     from vot_memory.bank import Bank, Entry
     from vot_memory.candidates import Candidates
-    from vot_memory.tracking import Log
+    from vot_memory.log import Log
 
 State = dict[str, Any]  # str -> Tensor [B, ...]; values are replaced, never shared with the model
 

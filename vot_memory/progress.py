@@ -155,6 +155,7 @@ class Bar:
     def failed(self, sequence: str, reason: str) -> None:
         """Leave a line above the bars."""
         self._bar.console.print(f"{sequence} FAILED: {reason}", markup=False, style="red")
+        self._bar.advance(self._units)
 
 
 def make_progress(console: Console) -> Progress:

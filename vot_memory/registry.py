@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 from vot_memory.policy import MemoryPolicy
 
 ENTRY_POINTS = "vot_memory.policies"
@@ -66,14 +65,6 @@ def policy_class(name: str) -> Any:
     if ":" in name:
         return _import(name)
     raise unknown("policy", name, policy_names())
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that nobody has registered."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "known are " + ", ".join(known) + "."
-    return InputError(f"Unknown {kind} {name!r}: {hint}")
 
 
 def _plugins() -> dict[str, Any]:

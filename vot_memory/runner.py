@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from vot_memory.datasets.prompts import PromptKind
 from vot_memory.datasets.sequence import Sequence
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 from vot_memory.progress import Progress, Silent
-from vot_memory.registry import load_policy, policy_class, tracker_class, unknown
+from vot_memory.registry import load_policy, policy_class, tracker_class
 from vot_memory.results import Failure, Identity, RunFolder, Store
 
 if TYPE_CHECKING:

@@ -153,6 +153,7 @@ class _Lane:
             "frames": len(self.sequence),
             "objects": len(self.columns),
             "policies_in_pass": policies,
+            "bank_bytes": self.tracker.state.bank.nbytes if records else 0,
             "seconds": {k: round(v, 6) for k, v in (decoding | self.seconds).items()},
         }
         return Outcome(records, timing, self.failure)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from vot_memory.errors import InputError
-from vot_memory.registry import policy_class, unknown
+from vot_memory.errors import InputError, unknown
+from vot_memory.registry import policy_class
 
 Policies = tuple[tuple[str, dict[str, Any]], ...]
 

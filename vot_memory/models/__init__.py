@@ -11,8 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vot_memory.errors import InputError
-from vot_memory.registry import unknown
+from vot_memory.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from vot_memory.backbone import Backbone
