@@ -148,8 +148,8 @@ def run(
         typer.echo(f"\n{stop}", err=True)
         raise typer.Exit(130) from None
     typer.echo(
-        f"{len(report.done)} videos tracked, {len(report.skipped)} were complete, "
-        f"{len(report.failed)} failed; results are in:"
+        f"videos: {len(report.done)} tracked, {len(report.skipped)} complete before, "
+        f"{len(report.failed)} failed; results are in"
     )
     for folder in report.folders:
         typer.echo(f"  {folder.path}")
@@ -246,7 +246,7 @@ def export(
     if format_ != "vos":
         raise unknown("format", format_, ["vos"])
     for folder, sequences in export_results(results, out, split, data).items():
-        typer.echo(f"{sequences} videos: {folder}")
+        typer.echo(f"videos: {sequences}, masks are in {folder}")
 
 
 @app.command("ls")
@@ -315,7 +315,7 @@ def verify(
     )
     name, frame = found.where
     gap = f"{found.largest_difference:.3g}"
-    typer.echo(f"{found.model}: {found.frames} frames, {found.objects} objects")
+    typer.echo(f"{found.model}, frames: {found.frames}, objects: {found.objects}")
     typer.echo(f"largest difference of logits: {gap} (object {name}, frame {frame})")
     typer.echo(
         f"mask pixels that differ: {found.differing_pixels} of {found.pixels}, "

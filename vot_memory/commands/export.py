@@ -8,6 +8,7 @@ from vot_memory.commands.track import frame_names
 from vot_memory.datasets.export import export_vos
 from vot_memory.datasets.splits import Split, load_split, split_names
 from vot_memory.errors import InputError
+from vot_memory.reports.overlay import check_new_folder
 from vot_memory.results import Record, RunFolder, open_results
 
 
@@ -18,7 +19,7 @@ def export_results(
 
     Args:
         results: a folder of results, or that of one run in it.
-        out: where; what stands there of the same run and sequence is replaced.
+        out: where; a folder of one of these runs in it must be empty.
         split: a name, or the folder that was run; needed where the results do not tell.
         data: the folder with published data sets.
 
@@ -26,7 +27,8 @@ def export_results(
         Folder -> number of sequences in it.
 
     Raises:
-        InputError: no results, results of several splits, or other data than were run.
+        InputError: no results, results of several splits, other data than were run, or a place
+            that holds something.
     """
     if (results / "identity.json").is_file():
         folders = [RunFolder.open(results)]
@@ -41,7 +43,10 @@ def export_results(
             "that was run as --split."
         )
     loaded = load_split(split or names[0], data=data)
-    return {out / f.path.name: _export_run(f, loaded, out / f.path.name) for f in folders}
+    places = {out / folder.path.name: folder for folder in folders}
+    for place in places:
+        check_new_folder(place)
+    return {place: _export_run(folder, loaded, place) for place, folder in places.items()}
 
 
 def _export_run(folder: RunFolder, split: Split, out: Path) -> int:

@@ -8,14 +8,13 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 from vot_memory.registry import (
     load_policy,
     policy_class,
     policy_names,
     tracker_class,
     tracker_names,
-    unknown,
 )
 
 if TYPE_CHECKING:

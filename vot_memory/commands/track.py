@@ -12,8 +12,8 @@ from vot_memory.commands.options import parse_prompts, policies_with_options
 from vot_memory.datasets.export import export_vos
 from vot_memory.datasets.pictures import PictureFrames
 from vot_memory.datasets.prompts import Prompt
-from vot_memory.datasets.rle import decode, encode
-from vot_memory.datasets.sequence import RLE, Sequence
+from vot_memory.datasets.rle import RLE, decode, encode
+from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.video import open_video
 from vot_memory.errors import InputError
 from vot_memory.reports.overlay import OverlayWriter, Shown, check_new_folder, draw_frame
@@ -82,7 +82,7 @@ def track(request: Request, progress: Progress) -> list[str]:
         steps = follow(video, tracker, prompts, count, progress.frame)
         progress.done(video.name, time.perf_counter() - start)
     rate = count / (time.perf_counter() - start)
-    said = [f"{len(prompts)} object(s), {count} frames, {rate:.1f} frames/s"]
+    said = [f"objects: {len(prompts)}, frames: {count}, {rate:.1f} frames/s"]
     if writer:
         write_overlay(video, steps, writer)
         said.append(f"overlay: {request.out}")
