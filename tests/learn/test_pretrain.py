@@ -119,14 +119,14 @@ def test_a_set_is_judged_by_its_best_and_by_what_else_it_covers():
 
     student = pretrain.Student(build(pretrain.CONFIG), Recipe())
     same = torch.cat([logits(target)] * 3, 1)
-    hedged = torch.cat([logits(target), logits(rival), logits(target)], 1)
+    hedged = torch.cat([logits(target), logits(target), logits(rival)], 1)
     lost = torch.cat([logits(rival)] * 3, 1)
 
     def loss(raw):
         return student._set_loss(pretrain.mask_loss(raw, target), raw, rival).item()
 
     assert loss(hedged) < loss(same) < loss(lost)
-    assert pretrain.true_iou(hedged, target)[0].tolist() == [1.0, 0.0, 1.0]
+    assert pretrain.true_iou(hedged, target)[0].tolist() == [1.0, 1.0, 0.0]
 
 
 def test_the_other_meaning_of_a_click():

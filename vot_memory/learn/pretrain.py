@@ -4,8 +4,8 @@
 
 A step tracks a few clips from a mask, a box or a click, with the model's own predictions written to
 memory; later lessons first track freely for some frames without gradients. Every candidate set is
-trained as a set: the best candidate must match the object, and the others must cover what else the
-prompt or the memory could mean (a look-alike, or a part of the object). The data of a step is a
+trained as a set: the best must match the object, and the last must cover what else the prompt or the
+memory could mean (a look-alike, or a part of the object). The data of a step is a
 function of (seed, step), and the checkpoint holds weights, their moving average and the optimizer,
 so a killed run resumes to the same weights, bit for bit.
 """
@@ -35,15 +35,16 @@ SCORE_BIAS = "sam_mask_decoder.pred_obj_score_head.layers.2.bias"
 class Recipe:
     """Everything that decides the weights, apart from the initial ones."""
 
-    steps: int = 3400
+    steps: int = 2300
+    head_start: float = 0.0  # progress of the curriculum at step 0; half with initial weights
     seed: int = 0
-    peak_lr: float = 4e-4
+    peak_lr: float = 2e-4
     warmup: int = 100
     weight_decay: float = 0.03
     ema: float = 0.998
     budget: float = 26.0  # pictures a step; one without gradients counts a third
-    alternative: float = 0.25  # weight of covering the other meaning
-    spread: float = 0.05  # weight of the other candidates where there is no other meaning
+    alternative: float = 0.3  # weight of the last candidate where there is another meaning
+    spread: float = 0.05  # weight of all candidates following the target loosely
     absent_weight: float = 1.5  # of absent frames in the object score's loss
 
 
@@ -115,7 +116,7 @@ class Tally:
     visible: int = 0
     iou: float = 0.0  # of the chosen candidate on visible frames
     best: float = 0.0  # of the best candidate
-    alternative: float = 0.0  # best IoU of the not chosen with the rival
+    alternative: float = 0.0  # IoU of the last candidate with the rival
     rivals: int = 0
     seen: int = 0  # visible frames with a positive object score
     empty: int = 0  # absent frames with a negative object score
@@ -209,15 +210,14 @@ class Student:
     def _set_loss(self, each: Tensor, raw: Tensor, other: Tensor) -> Tensor:
         """Loss of a candidate set [R].
 
-        The best candidate answers for the target; where something else could be meant, the better
-        of the remaining ones answers for that; elsewhere they follow the target loosely.
+        The best of the first candidates answers for the target. The last one answers for what else
+        could be meant, where there is such a thing; elsewhere it follows the target loosely.
         """
-        rest = torch.ones_like(each).scatter(1, each.argmin(1, keepdim=True), 0).bool()
+        recipe = self._recipe
         meant = other.flatten(1).any(1)
-        covered = mask_loss(raw, other).masked_fill(~rest, math.inf).min(1).values
-        loose = (each * rest).sum(1) / rest.sum(1)
-        aside = torch.where(meant, self._recipe.alternative * covered, self._recipe.spread * loose)
-        return each.min(1).values + aside
+        covered = mask_loss(raw[:, -1:], other)[:, 0]
+        last = torch.where(meant, recipe.alternative * covered, recipe.spread * each[:, -1])
+        return each[:, :-1].min(1).values + recipe.spread * each[:, :-1].mean(1) + last
 
     def _grade(self, out: Decoded, batch: Batch, t: int) -> Tensor:
         """Loss of one tracked frame."""
@@ -244,7 +244,7 @@ class Student:
         tally.seen += int((positive & visible).sum())
         tally.empty += int((~positive & ~visible).sum())
         near = visible & rival.flatten(1).any(1)
-        like = true_iou(out.raw, rival).scatter(1, chosen, 0).max(1).values
+        like = true_iou(out.raw[:, -1:], rival)[:, 0]
         tally.alternative += float(like[near].sum())
         tally.rivals += int(near.sum())
 
@@ -371,7 +371,8 @@ class Training:
         """One optimizer step."""
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, self.step])
-        lesson = draw_lesson(rng, self.step / recipe.steps)
+        done = recipe.head_start + (1 - recipe.head_start) * self.step / recipe.steps
+        lesson = draw_lesson(rng, done)
         clips = max(2, round(recipe.budget / (lesson.frames + lesson.rollout / 3)))
         times = draw_times(rng, lesson.frames + lesson.rollout, lesson.rollout > 0)
         batch = make_batch(recipe.seed, self.step, clips, times, rng)
@@ -438,7 +439,8 @@ def main() -> None:
     parser.add_argument("--score-bias", type=float, default=0.0, help="for --export")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    recipe = Recipe(steps=args.steps, seed=args.seed, peak_lr=args.lr)
+    start = 0.5 if args.init else 0.0
+    recipe = Recipe(steps=args.steps, head_start=start, seed=args.seed, peak_lr=args.lr)
     training = Training(args.out, recipe, args.init)
     if args.export:
         export(training.ema, args.export, args.score_bias)
