@@ -3,11 +3,11 @@
     python -m vot_memory.learn.pretrain --out checkpoints/nano [--init FILE] [--steps N]
 
 A step tracks a few clips from a mask, a box or a click, with the model's own predictions written to
-memory; later lessons first track freely for some frames without gradients. Every candidate set is
-trained as a set: the best must match the object, and the last must cover what else the prompt or the
-memory could mean (a look-alike, or a part of the object). The data of a step is a
-function of (seed, step), and the checkpoint holds weights, their moving average and the optimizer,
-so a killed run resumes to the same weights, bit for bit.
+memory; later lessons first track freely for some frames without gradients. The candidates are
+trained as a set: the best must match the object, and the last must cover what else the prompt or
+the memory could mean (a look-alike, or a part of the object). The data of a step is a function of
+(seed, step), and the checkpoint holds weights, their moving average and the optimizer, so a killed
+run resumes to the same weights, bit for bit.
 """
 
 from __future__ import annotations
