@@ -1,0 +1,152 @@
+"""A report as Markdown: what is missing first, then tables, plots and caveats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from pathlib import Path
+from typing import Any
+
+from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.tables import Table
+from vot_memory.reports.text import MINUS, count, interval, is_defined, markdown, number, p_value
+
+PLACES = {1: "¹", 2: "²", 3: "³"}
+
+
+def render(tables: Seq[Table], warnings: Seq[str], files: Seq[dict[str, Path]]) -> str:
+    """The whole document.
+
+    Args:
+        tables: at least one.
+        warnings: about results that have no table.
+        files: for each table, kind -> file beside the document, for "ar" and "sequences" plots
+            (PNG) and the "overview", "sequences_csv" and "objects_csv" tables.
+    """
+    blocks = [*_opening(tables, warnings), "# Memory policies compared"]
+    for table, own in zip(tables, files, strict=True):
+        blocks += _section(table, own)
+    return "\n\n".join(blocks) + "\n"
+
+
+def headline(tables: Seq[Table], warnings: Seq[str]) -> str:
+    """One sentence on what is missing; empty if nothing is."""
+    failed = sum(len(run.failed) for table in tables for run in table.all_runs)
+    missing = sum(len(run.missing) for table in tables for run in table.all_runs)
+    parts = [f"{count(failed, 'unit')} failed"] if failed else []
+    parts += [f"{count(missing, 'unit')} not run yet"] if missing else []
+    parts += [f"{count(len(warnings), 'result')} could not be scored"] if warnings else []
+    if not parts:
+        return ""
+    return f"Incomplete: {', '.join(parts)} (a unit is one sequence under one policy)."
+
+
+def _opening(tables: Seq[Table], warnings: Seq[str]) -> list[str]:
+    first = headline(tables, warnings)
+    if not first:
+        return []
+    lines = [line for table in tables for line in table.incomplete]
+    return [f"**{first}**", _bullets([*warnings, *lines])]
+
+
+def _section(table: Table, files: dict[str, Path]) -> list[str]:
+    blocks = [f"## {markdown(table.title)}", _overview(table)]
+    blocks.append(_below(table))
+    if (table.overview["frames_per_second"] > 0).any():
+        blocks.append(_speed(table))
+    if "ar" in files:
+        blocks.append(f"![{_alt(table, 'accuracy over robustness')}]({files['ar'].name})")
+    if "sequences" in files:
+        blocks.append(f"![{_alt(table, 'Q of each sequence')}]({files['sequences'].name})")
+    blocks.append(_bullets(table.notes))
+    blocks.append(_sources(table))
+    links = [f"[{files[key].name}]({files[key].name})" for key in _CSV if key in files]
+    blocks.append(f"All numbers: {', '.join(links)}; an empty cell is an undefined value.")
+    return blocks
+
+
+_CSV = ("overview_csv", "sequences_csv", "objects_csv")
+
+
+def _overview(table: Table) -> str:
+    heads = ["policy", "Q ↑", "95% interval"]
+    heads += [f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in MEASURES[1:]]
+    if table.baseline is not None:
+        base = markdown(table.baseline)
+        heads += [f"Q {MINUS} {base}", "95% interval", "better / equal / worse", "p (Holm)"]
+    rows = [_overview_row(table, label) for label in table.overview["label"]]
+    return _grid(heads, rows)
+
+
+def _overview_row(table: Table, label: str) -> list[str]:
+    row = table.row(label)
+    measures = [_ranked(table, label, m.label, row[m.label]) for m in MEASURES]
+    cells = [markdown(label) + table.signs[label], measures[0]]
+    cells += [interval(row["Q_low"], row["Q_high"]), *measures[1:]]
+    if table.baseline is None:
+        return cells
+    if label == table.baseline:
+        return [*cells, "baseline", "", "", ""]
+    return [*cells, *comparison(row)]
+
+
+def comparison(row: dict[str, Any]) -> list[str]:
+    """Difference, its interval, wins/ties/losses and p of an overview row, as text."""
+    if not is_defined(row["difference"]):
+        return [number(None)] * 4
+    return [
+        number(row["difference"], signed=True),
+        interval(row["difference_low"], row["difference_high"], signed=True),
+        " / ".join(str(int(row[key])) for key in ("wins", "ties", "losses")),
+        p_value(row["p_holm"]),
+    ]
+
+
+def _ranked(table: Table, label: str, measure: str, value: float) -> str:
+    place = table.ranks.get((label, measure))
+    text = number(value)
+    text = f"**{text}**" if place == 1 else text
+    return text + PLACES.get(place or 0, "")
+
+
+def _below(table: Table) -> str:
+    lines = list(table.legend)
+    if table.ranks:
+        lines.insert(0, "¹ ² ³ first, second and third")
+    return markdown("; ".join(lines) + ".") if lines else ""
+
+
+def _speed(table: Table) -> str:
+    heads = ["policy", "frames/s", "memory path, ms", "bank, bytes", "machine"]
+    rows = []
+    for label in table.overview["label"]:
+        row = table.row(label)
+        numbers = [number(row["frames_per_second"], 1), number(row["memory_ms"], 2)]
+        numbers.append(number(row["bank_bytes"], 0))
+        rows.append([markdown(label), *numbers, markdown(row["machine"]) or number(None)])
+    return _grid(heads, rows)
+
+
+def _sources(table: Table) -> str:
+    rows = [
+        [
+            markdown(run.label),
+            markdown(run.spec.source if run.spec else "") or number(None),
+            markdown(run.spec.parity if run.spec else "") or number(None),
+            run.identity.key,
+        ]
+        for run in table.runs
+    ]
+    return _grid(["policy", "source", "parity", "key of the results"], rows, "---")
+
+
+def _grid(heads: Seq[str], rows: Seq[Seq[str]], align: str = "---:") -> str:
+    lines = [heads, ["---"] + [align] * (len(heads) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _bullets(lines: Seq[str]) -> str:
+    return "\n".join(f"- {markdown(line)}" for line in lines)
+
+
+def _alt(table: Table, what: str) -> str:
+    return markdown(f"Plot: {what}; {table.title}")

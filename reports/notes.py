@@ -1,0 +1,137 @@
+"""What a reader has to know about a table, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from typing import TYPE_CHECKING
+
+from vot_memory.metrics.vots import ADQ_MIN_ABSENT
+from vot_memory.reports.scores import RunScores
+from vot_memory.reports.text import count, listing
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FEW_SEQUENCES = 20  # below it a bootstrap interval is rough
+NANO = (
+    "nano is a laboratory animal, not SAM 2.1-L: thresholds that authors tuned for the large model "
+    "at 1024 px say little on it, and none of these numbers is a finding about a rule on SAM 2.1-L."
+)
+
+
+def incompleteness(runs: Seq[RunScores], total: int) -> tuple[str, ...]:
+    """Missing and failed units by run, every one named; empty if all are there.
+
+    Args:
+        runs: all runs of a table, also those without any finished sequence.
+        total: number of sequences of the split.
+    """
+    lines = []
+    for run in runs:
+        for name, failure in run.failed.items():
+            where = "" if failure.frame is None else f" at frame {failure.frame}"
+            lines.append(f"{run.label}, {name}: failed{where}: {failure.error}")
+        if run.missing:
+            lines.append(
+                f"{run.label}: {len(run.missing)} of {total} not run yet: {listing(run.missing)}."
+            )
+    return tuple(lines)
+
+
+def notes(
+    runs: Seq[RunScores],
+    overview: DataFrame,
+    baseline: str,
+    common: Seq[str],
+    toolkit_compatible: bool,
+) -> tuple[str, ...]:
+    """Caveats of a table.
+
+    Args:
+        runs: its rows.
+        overview: as in `Table`.
+        baseline: what was asked for.
+        common: the sequences that all runs have finished.
+        toolkit_compatible: how the runs were scored.
+    """
+    said = [
+        _coverage(overview, common),
+        _rules(toolkit_compatible),
+        *_undefined(overview),
+        *_intervals(int(overview["sequences"].min()), bool(overview["p"].notna().any())),
+        *_comparison(overview, baseline),
+    ]
+    if runs[0].identity.model.split("@")[0] == "nano":
+        said.append(NANO)
+    if (overview["bank_bytes"] > 0).any() or (overview["frames_per_second"] > 0).any():
+        said.append(_speed(overview))
+    return tuple(sentence for sentence in said if sentence)
+
+
+def _coverage(overview: DataFrame, common: Seq[str]) -> str:
+    if not common:
+        return (
+            "No sequence was finished by all rows, so each row is about its own sequences: "
+            "the rows cannot be compared and have no ranks."
+        )
+    return (
+        f"Every row is the plain mean over the same {count(len(common), 'sequence')}; "
+        "a sequence is the mean over its objects."
+    )
+
+
+def _rules(toolkit_compatible: bool) -> str:
+    if toolkit_compatible:
+        return (
+            "Scored by the VOT toolkit's rules: frame 0 counts as a miss, so that a perfect "
+            "tracker stays below 1."
+        )
+    return (
+        "Scored by the clean rules: the frame with the prompt is left out. The VOT toolkit counts "
+        "it as a miss; its numbers are lower."
+    )
+
+
+def _undefined(overview: DataFrame) -> list[str]:
+    said = []
+    if overview["ADQ"].isna().any():
+        said.append(
+            f"ADQ is undefined ({chr(0x2013)}) where no object is absent for more than "
+            f"{ADQ_MIN_ABSENT} frames."
+        )
+    if overview["Q"].isna().any():
+        said.append("Q is undefined where no frame but the prompt is annotated.")
+    return said
+
+
+def _intervals(n: int, tested: bool) -> list[str]:
+    if n == 1:
+        return ["One sequence gives no interval and no test: these numbers are an anecdote."]
+    said = ["Intervals are 95% bootstrap intervals (BCa) over sequences."]
+    if tested:
+        said.append(
+            "Differences are paired by sequence; p-values are Wilcoxon's signed-rank test with "
+            "Holm's correction for the comparisons of the table."
+        )
+    if n < FEW_SEQUENCES:
+        said.append(f"With {n} sequences the intervals are rough.")
+    if tested and (smallest := 2.0 ** (1 - n)) > 0.05:
+        said.append(f"With {n} sequences the test cannot give a p-value below {smallest:g}.")
+    return said
+
+
+def _comparison(overview: DataFrame, baseline: str) -> list[str]:
+    if overview["difference"].isna().all() and len(overview) > 1:
+        return [f"There is no run of the baseline {baseline} here, so no differences are given."]
+    return []
+
+
+def _speed(overview: DataFrame) -> str:
+    machines = sorted({machine for machine in overview["machine"] if machine})
+    said = (
+        "Frames/s count encoding and tracking of a policy as if it ran alone; memory-path ms are "
+        "per frame, all objects together."
+    )
+    if len(machines) == 1:
+        return f"{said} Measured on {machines[0]}."
+    return f"{said} Measured on different machines ({'; '.join(machines)}): never compare them."

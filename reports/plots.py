@@ -1,0 +1,283 @@
+"""Plots of a table: accuracy against robustness, and Q of every sequence.
+
+Figures are made without pyplot, so that nothing global is left behind, and files hold no date and
+no random ids: the same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.reports.labels import label_points
+from vot_memory.reports.style import Style, styles_for
+from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from vot_memory.reports.tables import Table
+
+FORMATS = ("png", "svg")
+_RC: Any = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters everywhere
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.35",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 8.5,
+    "figure.titlesize": 10,
+    "svg.hashsalt": "vot-memory",
+    "svg.fonttype": "path",
+}
+_DPI = 160
+_NAMED = 48  # up to so many sequences stand by name under the axis
+_SHORT = 22  # letters of a name under the axis
+_EXTREMES = 2  # sequences named on either side where there are more
+_LEAST = 0.05  # smallest difference in Q that is worth a name
+
+
+def _styled(draw: Callable[[Table], Figure | None]) -> Callable[[Table], Figure | None]:
+    """Draw with our settings, whatever the caller's matplotlib is set to."""
+
+    @wraps(draw)
+    def styled(table: Table) -> Figure | None:
+        import matplotlib as mpl
+
+        with mpl.rc_context(_RC):
+            return draw(table)
+
+    return styled
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as STEM.png and STEM.svg and return both paths."""
+    import matplotlib as mpl
+
+    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
+    with mpl.rc_context(_RC):
+        for file in files:
+            metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
+            figure.savefig(file, dpi=_DPI, metadata=metadata, facecolor="white")
+    return files
+
+
+@_styled
+def ar_plot(table: Table) -> Figure | None:
+    """Accuracy over robustness, a point a policy; None where no policy has both."""
+    rows = table.overview.dropna(subset=["A", "R"])
+    if rows.empty:
+        return None
+    styles = _styles(table)
+    figure, (axes,) = _figure(5.4, 5.2)
+    x, y = rows["R"].to_numpy(float), rows["A"].to_numpy(float)
+    axes.set_xlim(*_zoom(x))
+    axes.set_ylim(*_zoom(y))
+    _iso_lines(axes)
+    for label, r, a in zip(rows["label"], x, y, strict=True):
+        style = styles[label]
+        axes.plot(r, a, style.marker, ms=8, color=style.color, mec="white", mew=0.7, zorder=3)
+    axes.set_xlabel("robustness R  (share of visible frames that are tracked)")
+    axes.set_ylabel("accuracy A  (mean overlap of tracked frames)")
+    axes.grid(color="0.92", lw=0.7)
+    _title(figure, "Accuracy and robustness", table)
+    figure.canvas.draw()  # labels need the final layout
+    figure.set_layout_engine("none")
+    names = [one_line(label) for label in rows["label"]]
+    label_points(axes, list(x), list(y), names)
+    return figure
+
+
+@_styled
+def sequence_plot(table: Table) -> Figure | None:
+    """Q of every sequence: each policy's dots against the baseline's, a panel a policy.
+
+    Sequences stand in the order of the baseline's Q (of the first policy's without a baseline), so
+    all panels share one axis. Where some are finished by all, only those are shown. None without
+    any defined Q.
+    """
+    quality = _quality(table.sequences, list(table.overview["label"]))
+    reference = table.baseline or str(table.overview["label"].iloc[0])
+    complete = quality.dropna()
+    quality = quality.dropna(how="all") if complete.empty else complete
+    if quality.empty:
+        return None
+    quality = quality.sort_values(reference, kind="stable")
+    others = [label for label in quality.columns if label != reference]
+    styles = _styles(table)
+    names = [one_line(name) for name in quality.index]
+    named = len(names) <= _NAMED
+    width = float(np.clip(2.2 + 0.24 * len(names), 5.6, 10.5))
+    tail = 0.075 * min(max(map(len, names)), _SHORT) if named else 0.15
+    height = 1.15 + tail + 1.9 * max(1, len(others))
+    figure, panels = _figure(width, height, rows=max(1, len(others)))
+    base = quality[reference].to_numpy(float)
+    for axes, label in zip(panels, others or [reference], strict=True):
+        axes.set_xlim(-0.7, len(names) - 0.3)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_ylabel("Q")
+        axes.grid(axis="y", color="0.92", lw=0.7)
+        if others:
+            values = quality[label].to_numpy(float)
+            _paired_dots(axes, base, values, styles[label].color)
+            axes.set_title(_panel_title(table, label, reference), parse_math=False)
+        else:
+            axes.plot(base, "o", color=styles[reference].color, ms=_dot(len(names)))
+    _name_sequences(panels[-1], names, named, reference if others else None)
+    _title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
+    if not named:
+        figure.canvas.draw()
+        figure.set_layout_engine("none")
+        for axes, label in zip(panels, others, strict=False):
+            _name_extremes(axes, names, base, quality[label].to_numpy(float))
+    return figure
+
+
+def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def _title(figure: Figure, what: str, table: Table) -> None:
+    """What is shown, and of which data, model and protocol."""
+    data, _, rest = one_line(table.title).partition("; ")
+    columns = int(figure.get_figwidth() * 12.5)
+    lines = [what, *textwrap.wrap(data, columns), *textwrap.wrap(rest, columns)]
+    figure.suptitle("\n".join(lines), x=0.012, ha="left", parse_math=False)
+
+
+def _styles(table: Table) -> dict[str, Style]:
+    rows = table.overview
+    return dict(zip(rows["label"], styles_for(list(rows["policy"])), strict=True))
+
+
+def _zoom(values: NDArray[np.float64], least: float = 0.2) -> tuple[float, float]:
+    """Limits in steps of 0.05 with room around the values, at least `least` wide, within 0..1."""
+    low, high = float(values.min()), float(values.max())
+    room = max(0.05, 0.15 * (high - low), (least - (high - low)) / 2)
+    low, high = np.floor((low - room) * 20) / 20, np.ceil((high + room) * 20) / 20
+    return max(-0.02, float(low)), min(1.02, float(high))
+
+
+def _iso_lines(axes: Axes) -> None:
+    """Curves of equal A x R, which is close to the mean overlap of visible frames."""
+    from matplotlib.patheffects import withStroke
+
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    r = np.linspace(max(left, 1e-3), min(right, 1.0), 200)
+    low, high = max(left, 0) * max(bottom, 0), min(right, 1) * min(top, 1)
+    step = 0.05 if high - low < 0.45 else 0.1
+    multiples = np.arange(max(np.ceil(low / step), 1), np.floor(high / step) + 1)
+    inside = {n * step: (n * step / r >= bottom) & (n * step / r <= min(top, 1)) for n in multiples}
+    levels = [level for level, shown in inside.items() if shown.sum() > 25]
+    for level in levels:
+        a, shown = level / r, inside[level]
+        axes.plot(r[shown], a[shown], color="0.8", lw=0.8, ls=(0, (2, 3)), zorder=1)
+        axes.text(
+            r[shown][-1],
+            a[shown][-1],
+            f"A·R = {level:.2f}" if level == levels[-1] else f"{level:.2f}",
+            fontsize=7,
+            color="0.55",
+            ha="right",
+            va="bottom",
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+            zorder=1,
+        )
+
+
+def _quality(sequences: DataFrame, labels: list[str]) -> DataFrame:
+    """Q as a frame [sequence, label], columns in the table's order."""
+    return sequences.pivot_table(index="sequence", columns="label", values="Q").reindex(
+        columns=labels
+    )
+
+
+def _paired_dots(
+    axes: Axes, base: NDArray[np.float64], values: NDArray[np.float64], color: str
+) -> None:
+    """Baseline as short bars, the policy as dots (hollow where below), a stem between them."""
+    x, size = np.arange(len(base)), _dot(len(base))
+    axes.vlines(x, base, values, color=color, lw=size * 0.28, alpha=0.55, zorder=2)
+    axes.plot(x, base, "_", color="0.25", ms=size * 1.7, mew=1.3, zorder=3)
+    above = values >= base
+    for chosen, fill in ((above, color), (~above, "white")):
+        axes.plot(
+            x[chosen],
+            values[chosen],
+            "o",
+            color=color,
+            mfc=fill,
+            ms=size,
+            mew=1.0,
+            ls="none",
+            zorder=4,
+        )
+
+
+def _dot(n: int) -> float:
+    """Size of a dot in points for n sequences."""
+    return float(np.clip(7.5 - 0.03 * n, 3.6, 7.0))
+
+
+def _panel_title(table: Table, label: str, reference: str) -> str:
+    row = table.row(label)
+    text = f"{one_line(label)} {MINUS} {one_line(reference)}: "
+    if not is_defined(row["difference"]):
+        return text + "no common sequence"
+    text += number(row["difference"], signed=True)
+    if is_defined(row["difference_low"]):
+        ends = interval(row["difference_low"], row["difference_high"], signed=True)
+        text += f" (95%: {ends})"
+    wins, ties, losses = (int(row[key]) for key in ("wins", "ties", "losses"))
+    return f"{text}; {wins} better, {ties} equal, {losses} worse"
+
+
+def _name_sequences(axes: Axes, names: list[str], named: bool, reference: str | None) -> None:
+    what = f"bars: {one_line(reference)}; hollow: below it" if reference else ""
+    if named:
+        axes.set_xticks(range(len(names)), [_shorten(n) for n in names], parse_math=False)
+        turned = len(names) > 6 or max(map(len, names)) > 12
+        axes.tick_params(axis="x", rotation=90 if turned else 0, labelsize=8, length=2)
+        axes.set_xlabel(what, parse_math=False)
+    else:
+        axes.set_xticks([])
+        axes.set_xlabel(f"{count(len(names), 'sequence')}   {what}", parse_math=False)
+
+
+def _name_extremes(
+    axes: Axes, names: list[str], base: NDArray[np.float64], values: NDArray[np.float64]
+) -> None:
+    """Name the sequences that gain and lose most."""
+    difference = values - base
+    order = [int(i) for i in np.argsort(difference) if is_defined(difference[i])]
+    ends = [*order[:_EXTREMES], *order[-_EXTREMES:]]
+    chosen = [i for i in dict.fromkeys(ends) if abs(difference[i]) >= _LEAST]
+    x = np.arange(len(names))
+    dots = np.vstack([np.column_stack([x, base]), np.column_stack([x, values])])
+    label_points(
+        axes,
+        chosen,
+        [float(values[i]) for i in chosen],
+        [_shorten(names[i]) for i in chosen],
+        obstacles=dots[~np.isnan(dots).any(axis=1)],
+        fontsize=7,
+    )
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _SHORT else f"{name[: _SHORT - 1]}…"

@@ -1,0 +1,194 @@
+"""From run folders and ground truth to scores: one row an object, then means over sequences."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vot_memory.datasets.sequence import Sequence
+from vot_memory.errors import InputError
+from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
+from vot_memory.policy import PolicySpec
+from vot_memory.reports.speed import Speed, read_speed
+from vot_memory.results import Failure, Identity, RunFolder
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MEASURE_COLUMNS = [measure.label for measure in MEASURES]
+SCORE_COLUMNS = [*MEASURE_COLUMNS, "visible_iou", "absent_correct"]
+COUNT_COLUMNS = ["tracked", "drifted", "missed", "hallucinated", "silent"]
+_LONG_OPTION = 16  # letters of an option's value in a label
+OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS]
+
+
+@dataclass(frozen=True, eq=False)
+class RunScores:
+    """Scores of one run folder.
+
+    Attributes:
+        identity: what was run.
+        label: name of the row: the policy and its changed options.
+        objects: a row for each scored object with `OBJECT_COLUMNS`; NaN where undefined. `frames`
+            counts the frames that are scored.
+        missing: sequences without records that did not fail (not run yet).
+        failed: sequence -> why it has no records.
+        offline: whether masks were revised after the last frame.
+        spec: of the policy; None if it cannot be loaded here.
+        speed: of the latest run; None if it was not recorded.
+    """
+
+    identity: Identity
+    label: str
+    objects: DataFrame
+    missing: tuple[str, ...]
+    failed: dict[str, Failure]
+    offline: bool
+    spec: PolicySpec | None
+    speed: Speed | None
+
+    @property
+    def sequences(self) -> DataFrame:
+        """Mean over the objects of each sequence that define a value, as VOTS has it."""
+        groups = self.objects.groupby("sequence", sort=False)
+        means = groups[SCORE_COLUMNS].mean()
+        means.insert(0, "objects", groups.size())
+        means.insert(1, "frames", groups["frames"].sum())
+        return means.reset_index()
+
+
+def score_runs(
+    folders: Seq[RunFolder], sequences: Seq[Sequence], *, toolkit_compatible: bool = False
+) -> list[RunScores]:
+    """Score every finished sequence of some runs on one split.
+
+    Args:
+        folders: runs on the split that `sequences` is.
+        sequences: its videos; each is loaded once, whatever the number of runs.
+        toolkit_compatible: the VOT toolkit's rules instead of the clean ones.
+
+    Raises:
+        InputError: a record is damaged or does not fit the ground truth.
+    """
+    import pandas as pd
+
+    rows: list[list[dict[str, Any]]] = [[] for _ in folders]
+    missing: list[list[str]] = [[] for _ in folders]
+    offline = [False] * len(folders)
+    for sequence in sequences:
+        for i, folder in enumerate(folders):
+            if folder.missing([sequence]):
+                missing[i].append(sequence.name)
+                continue
+            found, late = _score_sequence(folder, sequence, toolkit_compatible)
+            rows[i] += found
+            offline[i] |= late
+    labels = run_labels([folder.identity for folder in folders])
+    scores = []
+    for i, folder in enumerate(folders):
+        failures = folder.failures()
+        scores.append(
+            RunScores(
+                identity=folder.identity,
+                label=labels[i],
+                objects=pd.DataFrame(rows[i], columns=OBJECT_COLUMNS),
+                missing=tuple(name for name in missing[i] if name not in failures),
+                failed={name: failures[name] for name in missing[i] if name in failures},
+                offline=offline[i],
+                spec=_spec(folder.identity),
+                speed=read_speed(folder),
+            )
+        )
+    return scores
+
+
+def run_labels(identities: Seq[Identity]) -> list[str]:
+    """Names that tell the runs of one table apart: the policy, then the options that it changes.
+
+    Runs that still look the same are told apart by seed, policy source and, last, their key.
+    """
+    labels = [_with(i.policy, _changed_options(i)) for i in identities]
+    for extras in (
+        [f"seed {i.seed}" for i in identities],
+        [f"source {i.policy_source[:6]}" for i in identities],
+        [f"key {i.key}" for i in identities],
+    ):
+        labels = _tell_apart(labels, extras)
+    return labels
+
+
+def _score_sequence(
+    folder: RunFolder, sequence: Sequence, toolkit_compatible: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """A row an object, and whether any record is offline."""
+    rows, offline = [], False
+    for track in sequence.objects:
+        record = folder.read(sequence.name, track.id)
+        try:
+            scores = score_object(record.rles(), track, toolkit_compatible=toolkit_compatible)
+        except InputError as error:
+            raise InputError(
+                f"In {folder.path}, object {track.id} of {sequence.name}: {error}"
+            ) from error
+        rows.append({"sequence": sequence.name, "object": track.id, **_row(scores)})
+        offline |= record.offline
+    return rows, offline
+
+
+def _row(scores: ObjectScores) -> dict[str, Any]:
+    row: dict[str, Any] = {m.label: getattr(scores, m.name) for m in MEASURES}
+    row |= {"visible_iou": scores.visible_iou, "absent_correct": scores.absent_correct}
+    row |= scores.counts._asdict()
+    values = {name: float("nan") if value is None else value for name, value in row.items()}
+    return values | {"frames": int(scores.frames.scored.sum())}
+
+
+def _tell_apart(labels: list[str], extras: list[str]) -> list[str]:
+    """Add an extra to equal labels, if it differs among them."""
+    result = list(labels)
+    for label in set(labels):
+        same = [i for i, other in enumerate(labels) if other == label]
+        if len({extras[i] for i in same}) > 1:
+            for i in same:
+                result[i] = f"{label} [{extras[i]}]"
+    return result
+
+
+def _with(policy: str, options: dict[str, Any]) -> str:
+    if not options:
+        return policy
+    return f"{policy} ({', '.join(f'{k}={_option(v)}' for k, v in options.items())})"
+
+
+def _option(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    text = text.rsplit("/", 1)[-1]  # of a file, its name
+    return text if len(text) <= _LONG_OPTION else f"{text[: _LONG_OPTION - 1]}…"
+
+
+def _changed_options(identity: Identity) -> dict[str, Any]:
+    """Options that differ from the policy's defaults; all of them if it cannot be loaded here."""
+    from vot_memory.registry import policy_class
+
+    try:
+        fields = dataclasses.fields(policy_class(identity.policy).Config)
+    except InputError:
+        return identity.policy_config
+    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    return {
+        name: value
+        for name, value in identity.policy_config.items()
+        if name not in defaults or json.dumps(defaults[name], default=str) != json.dumps(value)
+    }
+
+
+def _spec(identity: Identity) -> PolicySpec | None:
+    from vot_memory.registry import load_policy
+
+    try:
+        return load_policy(identity.policy, identity.policy_config).spec
+    except InputError:
+        return None

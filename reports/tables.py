@@ -1,0 +1,254 @@
+"""Tables of runs that may be compared: measures with intervals, paired differences, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.notes import incompleteness, notes
+from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
+from vot_memory.reports.speed import Speed
+from vot_memory.reports.text import count
+from vot_memory.statistics import holm, mean_interval, paired_difference
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+UNRANKED = {"replay"}  # what was recorded may have been found with the ground truth
+_GAP_COLUMNS = ("difference", "difference_low", "difference_high", "wins", "ties", "losses", "p")
+_SPEED_COLUMNS = ("frames_per_second", "memory_ms", "bank_bytes")
+REMARKS = {  # remark -> its sign in tables and what it says below them
+    "offline": ("†", "offline: masks were revised after the last frame, knowing the future"),
+    "unchecked": ("‡", "re-implemented from the description, not parity-checked"),
+    "recorded": (
+        "§",
+        "plays recorded decisions, which may have been found with the ground truth: "
+        "no tracker, therefore without rank",
+    ),
+    "unknown": ("?", "the policy cannot be loaded here, so its parity is not known"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Runs that agree in data, model, resolution, precision, prompt and protocol.
+
+    Attributes:
+        title: what they agree in, in words.
+        baseline: label of the run that the others are compared with; None if it is not there.
+        runs: what stands behind the rows.
+        all_runs: also those that have finished nothing and therefore have no row.
+        overview: a row a run: `label`, `policy`, `remarks` (keys of `REMARKS`), `sequences`,
+            `objects`, the measures, `Q_low`, `Q_high`, `difference` in Q with its interval, `wins`,
+            `ties`, `losses`, `p`, `p_holm`, `frames_per_second`, `memory_ms`, `bank_bytes`,
+            `machine`. NaN or None where undefined.
+        ranks: (label, measure) -> 1, 2 or 3.
+        sequences: a row a run and sequence, with `difference` to the baseline in Q.
+        objects: a row a run, sequence and object.
+        incomplete: what is missing or failed, in sentences; empty for complete runs.
+        notes: what a reader has to know about the numbers, in sentences.
+    """
+
+    title: str
+    baseline: str | None
+    runs: tuple[RunScores, ...]
+    all_runs: tuple[RunScores, ...]
+    overview: DataFrame
+    ranks: dict[tuple[str, str], int]
+    sequences: DataFrame
+    objects: DataFrame
+    incomplete: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def row(self, label: str) -> dict[str, Any]:
+        """The overview's row of a run as a dict of its columns."""
+        rows = self.overview[self.overview["label"] == label].to_dict("records")
+        return {str(name): value for name, value in rows[0].items()}
+
+    @property
+    def signs(self) -> dict[str, str]:
+        """Signs behind the labels that have remarks."""
+        pairs = zip(self.overview["label"], self.overview["remarks"], strict=True)
+        return {
+            label: "".join(REMARKS[key][0] for key in remarks.split(",") if key)
+            for label, remarks in pairs
+        }
+
+    @property
+    def legend(self) -> list[str]:
+        """What the signs of this table mean."""
+        used = {key for remarks in self.overview["remarks"] for key in remarks.split(",")}
+        return [f"{sign} {meaning}" for key, (sign, meaning) in REMARKS.items() if key in used]
+
+
+def make_table(
+    runs: Seq[RunScores], baseline: str, total: int, *, toolkit_compatible: bool = False
+) -> Table | None:
+    """Compare runs with equal `identity.table`.
+
+    The overview covers the sequences that every run has finished, so that its rows are about the
+    same videos. Where there is none, each row covers its own and nothing is ranked.
+
+    Args:
+        runs: scored on the same split.
+        baseline: name of a policy, or label of a run.
+        total: number of sequences of the split.
+        toolkit_compatible: how they were scored; goes into the notes.
+
+    Returns:
+        None if no run has finished a sequence.
+    """
+    import pandas as pd
+
+    scored = _in_order([run for run in runs if len(run.objects)], baseline)
+    if not scored:
+        return None
+    quality = [run.sequences.set_index("sequence") for run in scored]
+    common = [n for n in quality[0].index if all(n in other.index for other in quality[1:])]
+    reference = find_baseline(scored, baseline)
+    base = None if reference is None else quality[reference]["Q"]
+    rows = [
+        _overview_row(run, own.loc[common] if common else own, None if i == reference else base)
+        for i, (run, own) in enumerate(zip(scored, quality, strict=True))
+    ]
+    overview = pd.DataFrame(rows)
+    p_values = [None if np.isnan(p) else p for p in overview["p"]]
+    overview["p_holm"] = pd.Series(holm(p_values), dtype=float)
+    return Table(
+        title=describe(scored[0], overview),
+        baseline=None if reference is None else scored[reference].label,
+        runs=scored,
+        all_runs=tuple(runs),
+        overview=overview,
+        ranks=find_ranks(overview) if common else {},
+        sequences=_stack(scored, [_with_difference(own, base) for own in quality]),
+        objects=_stack(scored, [run.objects for run in scored]),
+        incomplete=incompleteness(runs, total),
+        notes=notes(scored, overview, baseline, common, toolkit_compatible),
+    )
+
+
+def find_baseline(runs: Seq[RunScores], baseline: str) -> int | None:
+    """Index of the run with that label, else of the first of that policy; None if there is none."""
+    labels = [run.label for run in runs]
+    policies = [run.identity.policy for run in runs]
+    return next((names.index(baseline) for names in (labels, policies) if baseline in names), None)
+
+
+def _in_order(runs: Seq[RunScores], baseline: str) -> tuple[RunScores, ...]:
+    """The baseline first, then by falling Q."""
+    reference = find_baseline(runs, baseline)
+    first = None if reference is None else runs[reference]
+    return tuple(sorted(runs, key=lambda r: (r is not first, -_nan_last(r.sequences["Q"].mean()))))
+
+
+def _nan_last(value: float) -> float:
+    return -1.0 if np.isnan(value) else value
+
+
+def find_ranks(overview: DataFrame) -> dict[tuple[str, str], int]:
+    """Places 1 to 3 of each measure; rows that print equal share a place.
+
+    There are none where all rows are equal, and none for rows of `UNRANKED` policies.
+    """
+    rows = overview[~overview["policy"].isin(UNRANKED)]
+    ranks: dict[tuple[str, str], int] = {}
+    if len(rows) < 2:
+        return ranks
+    for measure in MEASURES:
+        values = rows[measure.label].astype(float).round(3)
+        if values.nunique() < 2:  # all equal: no places
+            continue
+        places = values.rank(method="min", ascending=not measure.higher_is_better)
+        for label, place in zip(rows["label"], places, strict=True):
+            if place <= 3:  # False for NaN
+                ranks[label, measure.label] = int(place)
+    return ranks
+
+
+def describe(run: RunScores, overview: DataFrame) -> str:
+    """What the runs of a table agree in."""
+    identity = run.identity
+    what = [
+        f"{identity.dataset}: {count(int(overview['sequences'].max()), 'sequence')}, "
+        f"{count(int(overview['objects'].max()), 'object')}",
+        f"{identity.model} at {identity.image_size} px, {identity.dtype}",
+        f"{identity.prompt} prompt, protocol {identity.protocol}",
+    ]
+    if identity.non_overlap:
+        what.append("non-overlapping output")
+    return "; ".join(what)
+
+
+def _overview_row(run: RunScores, sequences: DataFrame, base: Series | None) -> dict[str, Any]:
+    quality = mean_interval(sequences["Q"].to_numpy(float))
+    return {
+        "label": run.label,
+        "policy": run.identity.policy,
+        "remarks": ",".join(_remarks(run)),
+        "sequences": len(sequences),
+        "objects": int(sequences["objects"].sum()),
+        **{name: float(sequences[name].mean()) for name in SCORE_COLUMNS},
+        **_defined({"Q_low": quality.low, "Q_high": quality.high}),
+        **_gap(sequences["Q"], base),
+        **_speed(run.speed),
+    }
+
+
+def _gap(quality: Series, base: Series | None) -> dict[str, float]:
+    """Paired difference to the baseline over the sequences of both."""
+    if base is None:
+        return dict.fromkeys(_GAP_COLUMNS, float("nan"))
+    paired = quality.index.intersection(base.index)
+    gap = paired_difference(quality.loc[paired].to_numpy(float), base.loc[paired].to_numpy(float))
+    values = (gap.mean, gap.low, gap.high, gap.wins, gap.ties, gap.losses, gap.p_value)
+    return _defined(dict(zip(_GAP_COLUMNS, values, strict=True)))
+
+
+def _speed(speed: Speed | None) -> dict[str, Any]:
+    if speed is None:
+        return _defined(dict.fromkeys(_SPEED_COLUMNS)) | {"machine": ""}
+    values = (speed.frames_per_second, speed.memory_ms, speed.bank_bytes)
+    return {**_defined(dict(zip(_SPEED_COLUMNS, values, strict=True))), "machine": speed.machine}
+
+
+def _remarks(run: RunScores) -> list[str]:
+    remarks = ["offline"] if run.offline else []
+    if run.identity.policy in UNRANKED:
+        remarks.append("recorded")
+    elif run.spec is None:
+        remarks.append("unknown")
+    if run.spec is not None and "not parity-checked" in run.spec.parity:
+        remarks.append("unchecked")
+    return remarks
+
+
+def _with_difference(sequences: DataFrame, base: Series | None) -> DataFrame:
+    frame = sequences.reset_index()
+    frame["difference"] = (
+        np.nan if base is None else frame["Q"] - base.reindex(frame["sequence"]).to_numpy()
+    )
+    return frame
+
+
+def _stack(runs: Seq[RunScores], frames: Seq[DataFrame]) -> DataFrame:
+    """One frame below the other, the run's label first."""
+    import pandas as pd
+
+    labelled = []
+    for run, frame in zip(runs, frames, strict=True):
+        copy = frame.copy()
+        copy.insert(0, "label", run.label)
+        copy.insert(1, "policy", run.identity.policy)
+        labelled.append(copy)
+    return pd.concat(labelled, ignore_index=True)
+
+
+def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
+    """NaN for None, as data frames have it."""
+    return {name: float("nan") if value is None else float(value) for name, value in values.items()}

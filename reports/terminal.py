@@ -1,0 +1,91 @@
+"""A report in the terminal: the overview of each table, its caveats and the path of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.markdown import PLACES, comparison
+from vot_memory.reports.text import MINUS, interval, number, one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from vot_memory.reports.report import Report
+    from vot_memory.reports.tables import Table
+
+_PLACE_STYLES = {1: "bold green", 2: "cyan", 3: "yellow"}
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print overview tables, what a reader has to know, and where the report stands."""
+    from rich.text import Text
+
+    if report.headline:
+        console.print(Text(report.headline, style="bold red"))
+        lines = [line for table in report.tables for line in table.incomplete]
+        for line in (*report.warnings, *lines):
+            console.print(Text(f"  {one_line(line)}", style="red"))
+    for table in report.tables:
+        console.print()
+        console.print(Text(one_line(table.title), style="bold"))
+        console.print(_measures(table))
+        if table.baseline is not None and len(table.overview) > 1:
+            console.print(_comparison(table))
+        for line in (*table.legend, *table.notes):
+            console.print(Text(one_line(line), style="dim"))
+    console.print()
+    console.print("Report:", Text(str(report.folder / "report.md")), soft_wrap=True)
+
+
+def _measures(table: Table) -> Grid:
+    grid = _grid("policy", "Q", "95% interval", *(m.label for m in MEASURES[1:]))
+    for label in table.overview["label"]:
+        row = table.row(label)
+        cells = [_ranked(table, label, m.label, row[m.label]) for m in MEASURES]
+        ends = interval(row["Q_low"], row["Q_high"])
+        grid.add_row(_name(table, label), cells[0], ends, *cells[1:])
+    return grid
+
+
+def _comparison(table: Table) -> Grid:
+    base = one_line(table.baseline or "")
+    grid = _grid(
+        "policy", f"Q {MINUS} {base}", "95% interval", "better/equal/worse", "p (Holm)", "fps"
+    )
+    for label in table.overview["label"]:
+        row = table.row(label)
+        cells = ["baseline", "", "", ""] if label == table.baseline else comparison(row)
+        cells[2] = cells[2].replace(" ", "")
+        grid.add_row(_name(table, label), *cells, number(row["frames_per_second"], 1))
+    return grid
+
+
+def _grid(*heads: str) -> Grid:
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for i, head in enumerate(heads):
+        grid.add_column(
+            Text(head),
+            justify="right" if i else "left",
+            no_wrap=i > 0,
+            overflow="fold",
+            min_width=None if i else 10,
+        )
+    return grid
+
+
+def _name(table: Table, label: str) -> str:
+    from rich.markup import escape
+
+    return escape(one_line(label) + table.signs[label])
+
+
+def _ranked(table: Table, label: str, measure: str, value: float) -> str:
+    place = table.ranks.get((label, measure), 0)
+    text = number(value) + PLACES.get(place, " ")
+    return f"[{_PLACE_STYLES[place]}]{text}[/]" if place else text

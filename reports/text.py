@@ -1,0 +1,78 @@
+"""Numbers and names as text: no NaN is ever printed, and no name can break a table."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+UNDEFINED = "–"  # noqa: RUF001  the dash that tables use for "undefined"
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
+    """A number with a fixed count of decimals; a dash where it is None or NaN.
+
+    Example:
+        >>> number(0.61234), number(None), number(0.02, signed=True)
+        ('0.612', '–', '+0.020')
+    """
+    if not is_defined(value):
+        return UNDEFINED
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
+    """An interval as "0.581 to 0.640"; a dash where there is none."""
+    if not (is_defined(low) and is_defined(high)):
+        return UNDEFINED
+    return f"{number(low, signed=signed)} to {number(high, signed=signed)}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with three decimals, small ones as a bound."""
+    if value is not None and is_defined(value) and value < 0.001:
+        return "< 0.001"
+    return number(value)
+
+
+def count(number_of: int, thing: str) -> str:
+    """A count with its noun: "1 video", "3 videos"."""
+    return f"{number_of} {thing}" if number_of == 1 else f"{number_of} {thing}s"
+
+
+def listing(names: Sequence[str], most: int = 0) -> str:
+    """Names in one phrase; with `most`, the rest is counted."""
+    if most and len(names) > most:
+        return ", ".join(names[:most]) + f" and {len(names) - most} more"
+    return ", ".join(names)
+
+
+def is_defined(value: float | None) -> bool:
+    """Whether there is a number: not None, not NaN."""
+    return value is not None and not math.isnan(value)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", str(text)).strip()
+
+
+def markdown(text: str) -> str:
+    r"""A name as literal Markdown text that also stands in a table cell.
+
+    Example:
+        >>> markdown("a|b <script>")
+        'a\\|b &lt;script&gt;'
+    """
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+
+
+def csv_cell(text: str) -> str:
+    """A name that spreadsheets do not take for a formula."""
+    text = one_line(text)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text

@@ -1,0 +1,113 @@
+import itertools
+
+import numpy as np
+import pytest
+from fake_results import sequence
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vot_memory.reports import plots
+from vot_memory.reports.labels import label_points
+from vot_memory.reports.scores import score_runs
+from vot_memory.reports.style import STYLES, style_of, styles_for
+from vot_memory.reports.tables import make_table
+
+
+@pytest.fixture
+def make(results):
+    def table(count, policies):
+        store = results(*(sequence(f"s{i:03d}") for i in range(count)))
+        rng = np.random.default_rng(0)
+        folders = [
+            store.run(p, {s.name: int(rng.integers(20, 95)) for s in store.sequences})
+            for p in policies
+        ]
+        return make_table(score_runs(folders, store.sequences), "fifo", count)
+
+    return table
+
+
+@pytest.mark.parametrize("draw", [plots.ar_plot, plots.sequence_plot])
+def test_the_same_table_gives_the_same_bytes(make, draw, tmp_path):
+    table = make(5, ["fifo", "first"])
+    first = plots.save(draw(table), tmp_path / "a")
+    again = plots.save(draw(table), tmp_path / "b")
+    assert [file.suffix for file in first] == [".png", ".svg"]
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
+    assert b"<dc:date>" not in first[1].read_bytes()
+
+
+def test_points_lie_at_robustness_and_accuracy(make):
+    table = make(5, ["fifo", "first"])
+    axes = plots.ar_plot(table).axes[0]
+    points = {tuple(line.get_xydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
+    assert points == {(row.R, row.A) for row in table.overview.itertuples()}
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert all(left <= r <= right and bottom <= a <= top for r, a in points)
+
+
+@pytest.mark.parametrize("count", [1, 4, 60])
+def test_every_policy_has_a_panel_and_every_sequence_a_dot(make, count):
+    table = make(count, ["fifo", "first", "random"])
+    figure = plots.sequence_plot(table)
+    assert len(figure.axes) == 2
+    for axes in figure.axes:
+        dots = [line for line in axes.lines if line.get_marker() == "o"]
+        assert sum(len(line.get_xdata()) for line in dots) == count
+    names = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
+    assert len(names) == (count if count <= 48 else 0)
+
+
+def test_dots_stand_in_the_order_of_the_baseline(make):
+    figure = plots.sequence_plot(make(12, ["fifo", "first"]))
+    bars = next(line for line in figure.axes[0].lines if line.get_marker() == "_")
+    assert np.all(np.diff(bars.get_ydata()) >= 0)
+
+
+def test_one_policy_alone_has_a_plot(make):
+    table = make(4, ["first"])
+    assert table.baseline is None
+    assert len(plots.sequence_plot(table).axes) == 1
+
+
+def test_nothing_defined_gives_no_plot(make):
+    table = make(2, ["fifo"])
+    for frame, column in ((table.overview, "A"), (table.sequences, "Q")):
+        frame[column] = np.nan
+    assert plots.ar_plot(table) is None
+    assert plots.sequence_plot(table) is None
+
+
+def test_names_are_never_mathematics(make, tmp_path):
+    table = make(3, ["fifo", r"$\frac{$"])
+    for draw in (plots.ar_plot, plots.sequence_plot):
+        plots.save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
+
+
+def test_labels_cover_neither_each_other_nor_points():
+    figure = Figure(figsize=(5, 5))
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    x, y = [0.5, 0.51, 0.52, 0.5, 0.99], [0.5, 0.5, 0.51, 0.52, 0.99]
+    canvas.draw()
+    labels = label_points(axes, x, y, ["samurai", "dam4sam", "fifo", "sam2long", "edge"])
+    canvas.draw()
+    texts = [Text.get_window_extent(label) for label in labels]  # without the leader
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(texts, 2))
+    dots = axes.transData.transform(np.column_stack([x, y]))
+    assert not any(box.contains(*dot) for box in texts for dot in dots)
+    frame = axes.get_window_extent()
+    assert all(frame.x0 <= b.x0 and b.x1 <= frame.x1 and b.y1 <= frame.y1 for b in texts)
+
+
+def test_styles_are_fixed_by_name():
+    assert style_of("fifo") == STYLES["fifo"]
+    assert style_of("my-rule") == style_of("my-rule")
+    assert len({style.color for style in STYLES.values()}) == len(STYLES)
+    assert style_of("my-rule").color not in {style.color for style in STYLES.values()}
+    twins = styles_for(["fifo", "random", "fifo", "fifo"])
+    assert twins[0] == STYLES["fifo"]
+    assert len(set(twins)) == 4
+    assert {style.color for style in (twins[0], twins[2], twins[3])} == {STYLES["fifo"].color}

@@ -1,0 +1,143 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import sequence
+
+from vot_memory.reports.notes import NANO
+from vot_memory.reports.scores import score_runs
+from vot_memory.reports.tables import find_ranks, make_table
+from vot_memory.statistics import paired_difference
+
+
+def table_of(store, folders, baseline="fifo", **options):
+    runs = score_runs(folders, store.sequences)
+    return make_table(runs, baseline, len(store.sequences), **options)
+
+
+@pytest.fixture
+def six(results):
+    """Six sequences and what two policies scored on them."""
+    store = results(*(sequence(f"s{i}") for i in range(6)))
+    fifo = dict(zip((s.name for s in store.sequences), (50, 60, 70, 80, 30, 40), strict=True))
+    rule = dict(zip(fifo, (55, 62, 70, 71, 39, 48), strict=True))
+    return store, fifo, rule
+
+
+def test_overview_compares_with_the_baseline(six):
+    store, fifo, rule = six
+    table = table_of(store, [store.run("first", rule), store.run("fifo", fifo)])
+    assert list(table.overview["label"]) == ["fifo", "first"]  # the baseline leads
+    assert table.baseline == "fifo"
+    row, base = table.row("first"), table.row("fifo")
+    assert row["Q"] == pytest.approx(np.mean(list(rule.values())) / 100)
+    assert (row["wins"], row["ties"], row["losses"]) == (4, 1, 1)
+    gap = paired_difference([v / 100 for v in rule.values()], [v / 100 for v in fifo.values()])
+    assert row["difference"] == pytest.approx(0.15 / 6)
+    ends = (row["difference_low"], row["difference_high"])
+    assert ends == pytest.approx((gap.low, gap.high), abs=1e-3)  # a bootstrap of the last bits
+    assert row["p_holm"] == pytest.approx(gap.p_value)  # one comparison: nothing to correct
+    assert np.isnan(base["difference"])
+    assert np.isnan(base["p"])
+    assert table.sequences.query("label == 'first'")["difference"].sum() == pytest.approx(0.15)
+
+
+def test_holm_corrects_for_the_comparisons_of_the_table(six):
+    store, fifo, rule = six
+    worse = {name: value - 10 for name, value in fifo.items()}
+    table = table_of(
+        store, [store.run("fifo", fifo), store.run("first", rule), store.run("random", worse)]
+    )
+    smallest = table.row("random")
+    assert smallest["p"] == pytest.approx(2 / 2**6)
+    assert smallest["p_holm"] == pytest.approx(2 * smallest["p"])
+
+
+def test_rows_cover_the_sequences_that_all_have_finished(six):
+    store, fifo, rule = six
+    part = {name: rule[name] for name in ("s0", "s3")}
+    table = table_of(store, [store.run("fifo", fifo), store.run("first", part)])
+    assert list(table.overview["sequences"]) == [2, 2]
+    assert table.row("fifo")["Q"] == pytest.approx(0.65)
+    assert table.incomplete == ("first: 4 of 6 not run yet: s1, s2, s4, s5.",)
+    assert len(table.sequences) == 8  # what is there is not hidden
+
+
+def test_rows_without_a_common_sequence_are_not_ranked(six):
+    store, fifo, rule = six
+    table = table_of(
+        store, [store.run("fifo", {"s0": fifo["s0"]}), store.run("first", {"s1": rule["s1"]})]
+    )
+    assert table.ranks == {}
+    assert np.isnan(table.row("first")["difference"])
+    assert any("cannot be compared" in note for note in table.notes)
+
+
+def test_one_sequence_gives_no_interval_and_says_so(results):
+    store = results(sequence("a"))
+    table = table_of(store, [store.run("fifo", {"a": 50}), store.run("first", {"a": 40})])
+    row = table.row("first")
+    assert np.isnan([row["Q_low"], row["Q_high"], row["difference_low"]]).all()
+    assert row["difference"] == pytest.approx(-0.1)
+    assert any("One sequence gives no interval" in note for note in table.notes)
+
+
+def test_ranks_share_places_and_leave_replays_out():
+    overview = pd.DataFrame(
+        {
+            "label": ["a", "b", "c", "d", "replay"],
+            "policy": ["a", "b", "c", "d", "replay"],
+            "Q": [0.5, 0.6, 0.60004, 0.4, 0.9],
+            "A": [0.5] * 5,
+            "R": [0.5, np.nan, 0.7, np.nan, 0.9],
+            "NRE": [0.1, 0.2, 0.3, 0.4, 0.0],
+            "DRE": [0.0] * 5,
+            "ADQ": [np.nan] * 5,
+        }
+    )
+    ranks = find_ranks(overview)
+    assert {k[0]: v for k, v in ranks.items() if k[1] == "Q"} == {"b": 1, "c": 1, "a": 3}
+    assert {k[0]: v for k, v in ranks.items() if k[1] == "R"} == {"c": 1, "a": 2}
+    assert {k[0]: v for k, v in ranks.items() if k[1] == "NRE"} == {"a": 1, "b": 2, "c": 3}
+    assert not [k for k in ranks if k[1] in {"A", "DRE", "ADQ"}]  # all equal, or undefined
+
+
+def test_remarks_are_signs_with_a_legend(six, monkeypatch):
+    from vot_memory.policies.first import First
+
+    store, fifo, rule = six
+    spec = First.spec
+    unchecked = type(spec)(slots=1, parity="re-implemented from the text, not parity-checked")
+    monkeypatch.setattr(First, "spec", unchecked)
+    table = table_of(
+        store,
+        [
+            store.run("fifo", fifo),
+            store.run("first", rule),
+            store.run("far.away:Rule", rule, offline=True),
+            store.run("replay", rule),
+        ],
+    )
+    assert table.signs == {"fifo": "", "first": "‡", "far.away:Rule": "†?", "replay": "§"}
+    assert [line[0] for line in table.legend] == ["†", "‡", "§", "?"]
+
+
+def test_nano_carries_its_caveat(six):
+    store, fifo, _ = six
+    nano = table_of(store, [store.run("fifo", fifo)])
+    large = table_of(store, [store.run("fifo", fifo, model="sam2.1-l@0123456789ab")])
+    assert NANO in nano.notes
+    assert NANO not in large.notes
+
+
+def test_notes_say_which_rules_and_which_undefined_values(six):
+    store, fifo, _ = six
+    folder = store.run("fifo", fifo)
+    clean, toolkit = table_of(store, [folder]), table_of(store, [folder], toolkit_compatible=True)
+    assert any("clean rules" in note for note in clean.notes)
+    assert any("VOT toolkit's rules" in note for note in toolkit.notes)
+    assert any(note.startswith("ADQ is undefined (–)") for note in clean.notes)  # noqa: RUF001
+
+
+def test_a_table_needs_a_finished_sequence(six):
+    store, _, _ = six
+    assert table_of(store, [store.run("fifo", {})]) is None

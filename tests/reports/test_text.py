@@ -1,0 +1,33 @@
+import pytest
+
+from vot_memory.reports.text import csv_cell, interval, markdown, number, one_line, p_value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.61234, "0.612"), (None, "–"), (float("nan"), "–"), (-0.25, "−0.250"), (-0.0001, "0.000")],  # noqa: RUF001
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_signed_numbers_and_intervals():
+    assert number(0.02, signed=True) == "+0.020"
+    assert number(-1e-6, signed=True) == "0.000"
+    assert interval(-0.1, 0.2, signed=True) == "−0.100 to +0.200"  # noqa: RUF001
+    assert interval(0.1, None) == "–"  # noqa: RUF001
+
+
+def test_small_p_values_are_bounds():
+    assert [p_value(p) for p in (0.0004, 0.04, None)] == ["< 0.001", "0.040", "–"]  # noqa: RUF001
+
+
+def test_names_cannot_break_markdown():
+    text = markdown("a|b\n# <script>alert(1)</script> [x](y) `z` *w* $v$")
+    assert text == (r"a\|b # &lt;script&gt;alert(1)&lt;/script&gt; \[x\](y) \`z\` \*w\* \$v\$")
+
+
+def test_names_are_no_formulas_in_spreadsheets():
+    assert csv_cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
+    assert csv_cell("bear-1") == "bear-1"
+    assert one_line("a\r\nb\x00c\u2028d") == "a b c d"
