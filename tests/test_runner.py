@@ -366,12 +366,13 @@ def test_a_split_without_objects(videos, tmp_path):
         run(make_settings(tmp_path / "results", "fifo"))
 
 
-def test_timing_and_environment_stand_apart(videos, settings):
+def test_timing_and_environment_stand_apart(videos, settings, backbone):
     report = run(dataclasses.replace(settings, threads=1))
     folder = folder_of(report, "fifo")
     assert torch.get_num_threads() == 1
     timing = json.loads((folder.path / "timing" / "b.json").read_text())
     assert (timing["frames"], timing["objects"], timing["policies_in_pass"]) == (FRAMES, 2, 3)
+    assert timing["bank_bytes"] > 2 * 7 * 2 * backbone.mem_dim * backbone.grid**2
     assert set(timing["seconds"]) == {"decode", "encode", "track", "output"}
     assert all(s > 0 for s in timing["seconds"].values())
     (environment,) = json.loads((folder.path / "environment.json").read_text())
