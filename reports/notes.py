@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import ADQ_MIN_ABSENT
 from vot_memory.reports.scores import RunScores
-from vot_memory.reports.text import count, listing
+from vot_memory.reports.text import count
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FEW_SEQUENCES = 20  # below it a bootstrap interval is rough
+FEW_SEQUENCES = 20  # below it a bootstrap interval is too narrow to trust
 NANO = (
     "nano is a laboratory animal, not SAM 2.1-L: thresholds that authors tuned for the large model "
     "at 1024 px say little on it, and none of these numbers is a finding about a rule on SAM 2.1-L."
@@ -31,10 +31,14 @@ def incompleteness(runs: Seq[RunScores], total: int) -> tuple[str, ...]:
         for name, failure in run.failed.items():
             where = "" if failure.frame is None else f" at frame {failure.frame}"
             lines.append(f"{run.label}, {name}: failed{where}: {failure.error}")
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
         if run.missing:
-            lines.append(
-                f"{run.label}: {len(run.missing)} of {total} not run yet: {listing(run.missing)}."
-            )
+            alike.setdefault(run.missing, []).append(run.label)
+    for names, labels in alike.items():
+        lines.append(
+            f"{', '.join(labels)}: {len(names)} of {total} not run yet: {', '.join(names)}."
+        )
     return tuple(lines)
 
 
@@ -114,7 +118,8 @@ def _intervals(n: int, tested: bool) -> list[str]:
             "Holm's correction for the comparisons of the table."
         )
     if n < FEW_SEQUENCES:
-        said.append(f"With {n} sequences the intervals are rough.")
+        quality = "rough" if n >= FEW_SEQUENCES / 2 else "little more than a guess"
+        said.append(f"With {n} sequences the intervals are {quality}.")
     if tested and (smallest := 2.0 ** (1 - n)) > 0.05:
         said.append(f"With {n} sequences the test cannot give a p-value below {smallest:g}.")
     return said

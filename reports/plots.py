@@ -42,6 +42,7 @@ _RC: Any = {
 _DPI = 160
 _NAMED = 48  # up to so many sequences stand by name under the axis
 _SHORT = 22  # letters of a name under the axis
+_LETTER = 0.075  # inches, roughly
 _EXTREMES = 2  # sequences named on either side where there are more
 _LEAST = 0.05  # smallest difference in Q that is worth a name
 
@@ -117,7 +118,9 @@ def sequence_plot(table: Table) -> Figure | None:
     names = [one_line(name) for name in quality.index]
     named = len(names) <= _NAMED
     width = float(np.clip(2.2 + 0.24 * len(names), 5.6, 10.5))
-    tail = 0.075 * min(max(map(len, names)), _SHORT) if named else 0.15
+    longest = _LETTER * min(max(map(len, names)), _SHORT)
+    turned = longest + _LETTER > (width - 0.6) / len(names)
+    tail = longest if named and turned else 0.15
     height = 1.15 + tail + 1.9 * max(1, len(others))
     figure, panels = _figure(width, height, rows=max(1, len(others)))
     base = quality[reference].to_numpy(float)
@@ -132,7 +135,10 @@ def sequence_plot(table: Table) -> Figure | None:
             axes.set_title(_panel_title(table, label, reference), parse_math=False)
         else:
             axes.plot(base, "o", color=styles[reference].color, ms=_dot(len(names)))
-    _name_sequences(panels[-1], names, named, reference if others else None)
+    _name_sequences(panels[-1], names if named else [], turned)
+    what = f"bars: {one_line(reference)}; hollow: below it" if others else ""
+    what = what if named else f"{count(len(names), 'sequence')}   {what}"
+    panels[-1].set_xlabel(what, parse_math=False)
     _title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
     if not named:
         figure.canvas.draw()
@@ -247,16 +253,9 @@ def _panel_title(table: Table, label: str, reference: str) -> str:
     return f"{text}; {wins} better, {ties} equal, {losses} worse"
 
 
-def _name_sequences(axes: Axes, names: list[str], named: bool, reference: str | None) -> None:
-    what = f"bars: {one_line(reference)}; hollow: below it" if reference else ""
-    if named:
-        axes.set_xticks(range(len(names)), [_shorten(n) for n in names], parse_math=False)
-        turned = len(names) > 6 or max(map(len, names)) > 12
-        axes.tick_params(axis="x", rotation=90 if turned else 0, labelsize=8, length=2)
-        axes.set_xlabel(what, parse_math=False)
-    else:
-        axes.set_xticks([])
-        axes.set_xlabel(f"{count(len(names), 'sequence')}   {what}", parse_math=False)
+def _name_sequences(axes: Axes, names: list[str], turned: bool) -> None:
+    axes.set_xticks(range(len(names)), [_shorten(name) for name in names], parse_math=False)
+    axes.tick_params(axis="x", rotation=90 if turned else 0, labelsize=8, length=2)
 
 
 def _name_extremes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 
 UNDEFINED = "–"  # noqa: RUF001  the dash that tables use for "undefined"
 MINUS = "\N{MINUS SIGN}"
@@ -42,13 +41,6 @@ def p_value(value: float | None) -> str:
 def count(number_of: int, thing: str) -> str:
     """A count with its noun: "1 video", "3 videos"."""
     return f"{number_of} {thing}" if number_of == 1 else f"{number_of} {thing}s"
-
-
-def listing(names: Sequence[str], most: int = 0) -> str:
-    """Names in one phrase; with `most`, the rest is counted."""
-    if most and len(names) > most:
-        return ", ".join(names[:most]) + f" and {len(names) - most} more"
-    return ", ".join(names)
 
 
 def is_defined(value: float | None) -> bool:

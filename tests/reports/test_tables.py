@@ -62,6 +62,13 @@ def test_rows_cover_the_sequences_that_all_have_finished(six):
     assert len(table.sequences) == 8  # what is there is not hidden
 
 
+def test_equal_gaps_are_named_once(six):
+    store, fifo, rule = six
+    folders = [store.run("fifo", {"s0": fifo["s0"]}), store.run("first", {"s0": rule["s0"]})]
+    table = table_of(store, folders)
+    assert table.incomplete == ("fifo, first: 5 of 6 not run yet: s1, s2, s3, s4, s5.",)
+
+
 def test_rows_without_a_common_sequence_are_not_ranked(six):
     store, fifo, rule = six
     table = table_of(
