@@ -79,8 +79,8 @@ def _coverage(overview: DataFrame, common: Seq[str]) -> str:
             "the rows cannot be compared and have no ranks."
         )
     return (
-        f"Every row is the plain mean over the same {count(len(common), 'sequence')}; "
-        "a sequence is the mean over its objects."
+        f"Rows are plain means over the same {count(len(common), 'sequence')}, a sequence the mean "
+        "over its objects."
     )
 
 

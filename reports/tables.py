@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNRANKED = {"replay"}  # what was recorded may have been found with the ground truth
 _GAP_COLUMNS = ("difference", "difference_low", "difference_high", "wins", "ties", "losses", "p")
+_SETTING_COLUMNS = ("dataset", "model", "image_size", "dtype", "protocol", "prompt")
 _SPEED_COLUMNS = ("frames_per_second", "memory_ms", "bank_bytes")
 REMARKS = {  # remark -> its sign in tables and what it says below them
     "offline": ("†", "offline: masks were revised after the last frame, knowing the future"),
@@ -46,7 +47,7 @@ class Table:
         overview: a row a run: `label`, `policy`, `remarks` (keys of `REMARKS`), `sequences`,
             `objects`, the measures, `Q_low`, `Q_high`, `difference` in Q with its interval, `wins`,
             `ties`, `losses`, `p`, `p_holm`, `frames_per_second`, `memory_ms`, `bank_bytes`,
-            `machine`. NaN or None where undefined.
+            `machine`, the setting, and the `key` of the results. NaN where undefined.
         ranks: (label, measure) -> 1, 2 or 3.
         sequences: a row a run and sequence, with `difference` to the baseline in Q.
         objects: a row a run, sequence and object.
@@ -197,6 +198,8 @@ def _overview_row(run: RunScores, sequences: DataFrame, base: Series | None) -> 
         **_defined({"Q_low": quality.low, "Q_high": quality.high}),
         **_gap(sequences["Q"], base),
         **_speed(run.speed),
+        **{name: getattr(run.identity, name) for name in _SETTING_COLUMNS},
+        "key": run.identity.key,
     }
 
 
@@ -206,7 +209,8 @@ def _gap(quality: Series, base: Series | None) -> dict[str, float]:
         return dict.fromkeys(_GAP_COLUMNS, float("nan"))
     paired = quality.index.intersection(base.index)
     gap = paired_difference(quality.loc[paired].to_numpy(float), base.loc[paired].to_numpy(float))
-    values = (gap.mean, gap.low, gap.high, gap.wins, gap.ties, gap.losses, gap.p_value)
+    p_value = gap.p_value if gap.n > 1 else None  # one pair tests nothing
+    values = (gap.mean, gap.low, gap.high, gap.wins, gap.ties, gap.losses, p_value)
     return _defined(dict(zip(_GAP_COLUMNS, values, strict=True)))
 
 

@@ -83,7 +83,9 @@ def test_one_sequence_gives_no_interval_and_says_so(results):
     store = results(sequence("a"))
     table = table_of(store, [store.run("fifo", {"a": 50}), store.run("first", {"a": 40})])
     row = table.row("first")
-    assert np.isnan([row["Q_low"], row["Q_high"], row["difference_low"]]).all()
+    assert np.isnan(
+        [row["Q_low"], row["Q_high"], row["difference_low"], row["p"], row["p_holm"]]
+    ).all()
     assert row["difference"] == pytest.approx(-0.1)
     assert any("One sequence gives no interval" in note for note in table.notes)
 
