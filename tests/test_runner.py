@@ -268,9 +268,11 @@ def test_annotations_that_cannot_be_used_fail_their_unit(videos, settings):
     empty = encode(np.zeros((SIZE, SIZE), bool))
     videos[0] = dataclasses.replace(videos[0], objects=(ObjectTrack("1", 0, (empty,) * FRAMES),))
     videos[2] = dataclasses.replace(videos[2], objects=())
+    videos.append(dataclasses.replace(video("d", 4), frames=[]))
     report = run(settings)
     assert report.done == ["b"]
     reasons = dict(report.failed)
+    assert "no frames" in reasons["d"]
     assert "no mask on frame 0" in reasons["a"]
     assert "no annotated object" in reasons["c"]
 

@@ -111,6 +111,8 @@ class _Lane:
         self.prompts: dict[int, dict[str, Prompt]] = {}
         self.columns: dict[str, dict[str, list[Any]]] = {}
         with self._guarded(None):
+            if not len(sequence):
+                raise InputError(f"Sequence {sequence.name} has no frames: leave it out.")
             if not sequence.objects:
                 raise InputError(
                     f"Sequence {sequence.name} has no annotated object: annotate one or leave the "
