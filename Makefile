@@ -6,7 +6,7 @@ TORCH  ?= torch==2.13.0
 DEMO   ?= results/demo
 
 BIN     := $(VENV)/bin
-PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP     := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LIMITS  := $(VENV)/constraints.txt
 POLICIES := --policy fifo --policy first --policy random
 
@@ -34,7 +34,7 @@ $(LIMITS):
 	  || { echo "vot-memory needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip 'setuptools>=77' wheel
-	$(PIP) $(TORCH)
+	$(BIN)/python -m pip install --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip freeze | grep '^torch==' > $@
 
 $(VENV)/engine: $(LIMITS)
