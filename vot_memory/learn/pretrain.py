@@ -45,7 +45,8 @@ class Recipe:
     budget: float = 26.0  # pictures a step; one without gradients counts a third
     alternative: float = 0.3  # weight of the last candidate where there is another meaning
     spread: float = 0.05  # weight of all candidates following the target loosely
-    absent_weight: float = 1.5  # of absent frames in the object score's loss
+    score_weight: float = 2.0  # of the object score's loss
+    absent_weight: float = 2.0  # of absent frames within it
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ class Student:
         weight = 1 + (self._recipe.absent_weight - 1) * (1 - there)
         score = F.binary_cross_entropy_with_logits(out.score[:, 0], there, weight=weight)
         self._count(out, iou, there, rival)
-        return mask + quality + score
+        return mask + quality + self._recipe.score_weight * score
 
     @torch.no_grad()
     def _count(self, out: Decoded, iou: Tensor, there: Tensor, rival: Tensor) -> None:
