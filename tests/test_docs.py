@@ -19,6 +19,24 @@ def test_the_example_policy_keeps_the_contract(tmp_path, monkeypatch):
     assert load_policy("every:Every", {"n": "3"}).config.n == 3
 
 
+def test_the_readmes_python_runs(clip):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    (code,) = [block for block in blocks if "load_model" in block]
+    names = {"picture": clip.frames[0], "video": clip.frames[1:3]}
+    exec(code, names)
+    assert names["answer"].mask("1").shape == clip.frames[0].shape[:2]
+    assert names["answer"].frame == 2
+
+
+def test_the_readme_shows_fifo_as_it_is():
+    fifo = (ROOT / "policies" / "fifo.py").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    (code,) = [block for block in blocks if "def write" in block]
+    for line in code.splitlines():
+        if not line.startswith("def"):
+            assert line.strip() in fifo
+
+
 def test_links_between_documents_lead_somewhere():
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
