@@ -46,15 +46,18 @@ class Batch:
 
 
 def draw_times(rng: np.random.Generator, frames: int, rollout: bool) -> NDArray[np.int64]:
-    """Relative frame numbers of a clip: even strides, random ones, or one long gap."""
+    """Relative frame numbers of a clip: even strides, random ones, or one long gap.
+
+    Mostly small strides: between twins, only continuity of motion tells which one is the target.
+    """
     kind = rng.random()
     if rollout:
         gaps = rng.choice([1, 2, 3], frames - 1, p=[0.5, 0.35, 0.15])
-        if kind < 0.5:
-            gaps[:] = rng.choice([1, 2])
-    elif kind < 0.5:
-        gaps = np.full(frames - 1, rng.choice([1, 2, 3, 5] if frames < 6 else [1, 1, 2, 3]))
-    elif kind < 0.75:
+        if kind < 0.8:
+            gaps[:] = rng.choice([1, 1, 2])
+    elif kind < 0.6:
+        gaps = np.full(frames - 1, rng.choice([1, 1, 2, 3]))
+    elif kind < 0.8:
         gaps = rng.integers(1, max(2, (_SCENE_FRAMES - 2) // frames), frames - 1)
     else:
         gaps = np.full(frames - 1, rng.choice([1, 2]))
