@@ -50,7 +50,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --out $(DEMO)
+	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --threads 1 --out $(DEMO)
 	$(BIN)/vot-memory report --results $(DEMO) --split synth-smoke --out $(DEMO)/report
 
 test: $(VENV)/installed-dev

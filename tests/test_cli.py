@@ -374,7 +374,8 @@ def test_torchvision_and_vot_are_never_imported(tmp_path):
         "            raise ImportError(f'{name} must not be imported')\n"
         "sys.meta_path.insert(0, Block())\n"
         "from vot_memory.cli import main\n"
-        "sys.argv = 'vot-memory run --policy fifo --split synth-smoke --limit 1'.split()\n"
+        "words = 'vot-memory run --policy fifo --split synth-smoke --limit 1 --threads 1'\n"
+        "sys.argv = words.split()\n"
         "main()\n"
     )
     done = subprocess.run(
