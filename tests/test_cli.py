@@ -28,6 +28,7 @@ def vot(capsys, monkeypatch, tmp_path):
     """Run a command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VOT_MEMORY_DATA", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # main sets it; restored after the test
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["vot-memory", *map(str, words)])
