@@ -35,7 +35,7 @@ SCORE_BIAS = "sam_mask_decoder.pred_obj_score_head.layers.2.bias"
 class Recipe:
     """Everything that decides the weights, apart from the initial ones."""
 
-    steps: int = 2300
+    steps: int = 2500
     head_start: float = 0.0  # progress of the curriculum at step 0; half with initial weights
     seed: int = 0
     peak_lr: float = 2e-4

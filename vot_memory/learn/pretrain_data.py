@@ -79,13 +79,14 @@ def _place(
 ) -> tuple[NDArray[np.int64], int]:
     """Frame numbers of a clip within its scene and the object it is about.
 
-    Most clips aim at a planned absence, which random cuts would mostly miss.
+    Most clips aim at a planned absence among their last frames, the ones that are graded; random
+    cuts would mostly miss it.
     """
     last = _SCENE_FRAMES - int(times[-1])
     start, focus = int(rng.integers(0, last)), 0
     if scene.gaps and rng.random() < 0.9:
         focus, begin, end = scene.gaps[int(rng.integers(len(scene.gaps)))]
-        aim = int(times[rng.integers(1, len(times))])
+        aim = int(rng.choice(times[1:][-5:]))
         start = int(np.clip(rng.integers(begin + 1, end + 1) - aim, 0, min(begin, last) - 1))
     return start + times, focus
 
