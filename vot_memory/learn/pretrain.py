@@ -46,7 +46,7 @@ class Recipe:
     alternative: float = 0.3  # weight of the last candidate where there is another meaning
     spread: float = 0.05  # weight of all candidates following the target loosely
     score_weight: float = 2.0  # of the object score's loss
-    absent_weight: float = 2.0  # of absent frames within it
+    absent_weight: float = 1.2  # of absent frames within it
 
 
 @dataclass(frozen=True)
