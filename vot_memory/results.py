@@ -22,7 +22,8 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from vot_memory.datasets.sequence import RLE, Sequence
+from vot_memory.datasets.rle import RLE
+from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
 
 SCHEMA: Final = 1

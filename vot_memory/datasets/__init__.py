@@ -1,0 +1,1 @@
+"""Sequences, splits and their loaders, one a format; prompts and exports."""

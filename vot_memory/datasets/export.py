@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.pictures import describe_size
-from vot_memory.datasets.rle import decode
-from vot_memory.datasets.sequence import RLE
+from vot_memory.datasets.rle import RLE, decode
 from vot_memory.errors import InputError
 
 MAX_LABEL = 254  # 0 is background, 255 is void

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.datasets.sequence import RLE
+RLE = dict[str, Any]  # {"size": [height, width], "counts": str}
 
 
 def encode(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> RLE:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-RLE = dict[str, Any]  # COCO run-length encoding: {"size": [height, width], "counts": str}
+from vot_memory.datasets.rle import RLE, decode
 
 
 class Frames(Protocol):
@@ -41,8 +41,6 @@ class ObjectTrack:
 
     def mask(self, t: int) -> NDArray[np.bool_] | None:
         """Mask at frame t as bool [H, W], or None where the frame is not annotated."""
-        from vot_memory.datasets.rle import decode
-
         rle = self.rles[t]
         return None if rle is None else decode(rle)
 

@@ -19,8 +19,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.datasets.rle import encode
-from vot_memory.datasets.sequence import RLE, ObjectTrack, Sequence
+from vot_memory.datasets.rle import RLE, encode
+from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.synth_scene import Drawn, Scene
 from vot_memory.errors import InputError
 

@@ -29,8 +29,8 @@ from vot_memory.datasets.pictures import (
     natural_key,
     read_labels,
 )
-from vot_memory.datasets.rle import encode
-from vot_memory.datasets.sequence import RLE, ObjectTrack, Sequence
+from vot_memory.datasets.rle import RLE, encode
+from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
 
 VOID = 255

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.datasets.sequence import RLE
+from vot_memory.datasets.rle import RLE
 from vot_memory.errors import InputError
 
 Mask = RLE | NDArray[np.bool_] | NDArray[np.uint8]

@@ -47,7 +47,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.datasets.sequence import RLE, ObjectTrack
+from vot_memory.datasets.rle import RLE
+from vot_memory.datasets.sequence import ObjectTrack
 from vot_memory.errors import InputError
 from vot_memory.metrics.overlap import Mask, shared_areas, stack_masks
 
