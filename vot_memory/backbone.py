@@ -8,6 +8,7 @@ rows in front. Source of all rules: facebookresearch/sam2 2b90b9f, summarised in
 from __future__ import annotations
 
 import importlib.util
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -86,10 +87,11 @@ class Backbone:
         """(mem_dim, h, w) of one spatial memory."""
         return self.mem_dim, self.grid, self.grid
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[object]:
         """The precision everything below runs in."""
-        on = self.dtype != torch.float32
-        return torch.autocast(self.device.type, dtype=self.dtype if on else None, enabled=on)
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
 
     # ---- picture ---------------------------------------------------------------------------
 
@@ -311,11 +313,17 @@ class Backbone:
         """
         b = tpos.shape[0]
         memory = feat.flatten(3).permute(1, 3, 0, 2).reshape(-1, b, self.mem_dim)
-        encoding = self.model.memory_encoder.position_encoding
-        sine = encoding(feat[:, 0]).flatten(2)[:1].permute(0, 2, 1)[None]  # [1, 1, hw, mem_dim]
-        time = self.model.maskmem_tpos_enc[:, 0, 0][tpos]  # [b, S, mem_dim]
-        pos = (sine + time[:, :, None]).permute(1, 2, 0, 3).reshape(-1, b, self.mem_dim)
+        pos = self._memory_pos[tpos].permute(1, 2, 0, 3).reshape(-1, b, self.mem_dim)
         return memory.float(), pos
+
+    @cached_property
+    def _memory_pos(self) -> Tensor:
+        """Sine map plus temporal encoding of every temporal row, [num_maskmem, h*w, mem_dim]."""
+        blank = torch.zeros(1, *self.memory_shape, device=self.device)
+        sine = self.model.memory_encoder.position_encoding(blank).to(self.dtype)
+        time: Tensor = self.model.maskmem_tpos_enc[:, 0]  # [num_maskmem, 1, mem_dim]
+        table: Tensor = sine.flatten(2).permute(0, 2, 1) + time
+        return table
 
     def pointer_tokens(self, ptrs: Tensor, dist: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
         """Object pointers as attention keys, C / mem_dim tokens each.

@@ -89,7 +89,8 @@ class Pending:
         features: the picture. t: int64 [B], the rows' clocks.
         candidates: of every row, already gathered by parent. selection: the policy's choice.
         prediction: the answer.
-        key: int64 [B]; rows with equal key made the same prediction from the same memory.
+        key: int64 [B]; rows with equal key made the same prediction from the same memory. None
+            where every row is an object of its own.
     """
 
     features: Features
@@ -97,7 +98,7 @@ class Pending:
     candidates: Candidates
     selection: Selection
     prediction: Prediction
-    key: Tensor
+    key: Tensor | None
     _soft: Tensor | None = None
 
 
@@ -242,13 +243,14 @@ class Engine:
             candidates = candidates.take(back)
         selection = policy.select(track.state, bank, candidates, t)
         check_selection(track, selection, candidates)
-        key = rows[back] if back is not None else rows
+        key = None if back is None else rows[back]
         if selection.parent is not None:
             parent = selection.parent
             bank.reindex(parent)
             track.state = {k: v.index_select(0, parent) for k, v in track.state.items()}
-            candidates, key = candidates.take(parent), key[parent]
-        key = key * candidates.ious.shape[1] + selection.mask
+            candidates, key = candidates.take(parent), None if key is None else key[parent]
+        if key is not None:
+            key = key * candidates.ious.shape[1] + selection.mask
         prediction = self._predict(track, candidates, selection)
         return Pending(features, t, candidates, selection, prediction, key)
 
@@ -295,7 +297,7 @@ class Engine:
                 ),
             )
         bank.push_pointer(pending.t, ptr, iou, obj, pixels)
-        if track.policy.spec.rows_per_object > 1:
+        if pending.key is not None:
             same = torch.stack([pending.key, write.slot, tag.long(), hard.long()], dim=1)
             track.origin = _first_of_equals(same)
         return write.slot
@@ -367,16 +369,16 @@ class Engine:
 
     def _encode(self, pending: Pending, rows: Tensor, hard: Tensor) -> Tensor:
         """Memories of the given rows [n]; equal predictions are encoded once."""
-        c, mask = pending.candidates, pending.selection.mask
-        same = torch.stack([pending.key[rows], hard[rows].long()], dim=1)
-        first = _first_of_equals(same)
-        distinct, back = _unique(first)
-        pick = rows[distinct]
+        c, mask, back = pending.candidates, pending.selection.mask, None
+        if pending.key is not None:
+            same = torch.stack([pending.key[rows], hard[rows].long()], dim=1)
+            first, back = _unique(_first_of_equals(same))
+            rows = rows[first]
         with self.backbone.autocast():
             feat = self.backbone.encode_memory(
-                pending.features, c.logits[pick, mask[pick]], c.obj[pick], hard[pick]
+                pending.features, c.logits[rows, mask[rows]], c.obj[rows], hard[rows]
             )
-        return feat[back]
+        return feat if back is None else feat[back]
 
 
 def _packed(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
