@@ -38,12 +38,12 @@ class Recipe:
     steps: int = 2500
     head_start: float = 0.0  # progress of the curriculum at step 0; half with initial weights
     seed: int = 0
-    peak_lr: float = 2e-4
+    peak_lr: float = 3e-4
     warmup: int = 100
     weight_decay: float = 0.03
     ema: float = 0.998
     budget: float = 26.0  # pictures a step; one without gradients counts a third
-    alternative: float = 0.3  # weight of the last candidate where there is another meaning
+    alternative: float = 0.1  # weight of the last candidate where there is another meaning
     spread: float = 0.05  # weight of all candidates following the target loosely
     score_weight: float = 2.0  # of the object score's loss
     absent_weight: float = 1.2  # of absent frames within it
@@ -71,9 +71,9 @@ def draw_lesson(rng: np.random.Generator, progress: float) -> Lesson:
         rollout = int(rng.choice([0, 0, 4]))
     else:
         frames = int(rng.choice([4, 5, 6]))
-        rollout = int(rng.choice([0, 4, 8, 12], p=[0.4, 0.25, 0.25, 0.1]))
+        rollout = int(rng.choice([0, 4, 8, 12], p=[0.3, 0.25, 0.25, 0.2]))
     return Lesson(
-        prompt=str(rng.choice(["mask", "box", "click"], p=[0.6, 0.25, 0.15])),
+        prompt=str(rng.choice(["mask", "box", "click"], p=[0.7, 0.2, 0.1])),
         frames=frames,
         rollout=rollout,
         teacher=max(0.05, 0.4 * (1 - progress / 0.4)),
