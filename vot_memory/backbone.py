@@ -100,7 +100,8 @@ class Backbone:
         image = normalise(picture, self.image_size, resize).to(self.device)
         with torch.inference_mode(), self.autocast():
             out = self.model.forward_image(image[None])
-        s0, s1, top = out["backbone_fpn"][-3:]
+        # sam2 flattens its maps, which copies them to the plain layout; kernels round by layout.
+        s0, s1, top = (level.contiguous() for level in out["backbone_fpn"][-3:])
         pos = out["vision_pos_enc"][-1].flatten(2).permute(2, 0, 1)
         return Features(top, pos, (s0, s1), picture.shape[:2])
 
@@ -164,7 +165,7 @@ class Backbone:
             else:
                 logits, ious = logits[:, :1], ious[:, :1]
             tokens = tokens[:, :1]
-        ptrs = model.obj_ptr_proj(tokens)
+        ptrs = model.obj_ptr_proj(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
         return Heads(logits.float(), ious.float(), obj[:, 0].float(), ptrs.float())
 
     def _no_points(self, b: int) -> tuple[Tensor, Tensor]:

@@ -295,7 +295,7 @@ def verify(
     point: Point = None,
     image_size: ImageSize = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
 ) -> None:
     """Compare our FIFO with sam2's own video predictor, on your weights and video."""
@@ -322,7 +322,7 @@ def verify(
     typer.echo(f"largest difference of logits: {gap} (object {name}, frame {frame})")
     typer.echo(
         f"mask pixels that differ: {found.differing_pixels} of {found.pixels}, "
-        f"{found.near_zero} of them where sam2's own logit is within 0.01 of 0"
+        f"{found.near_zero} of them where sam2's own logit is within {found.margin:g} of 0"
     )
     typer.echo("equal" if found.equal else "NOT equal")
     raise typer.Exit(0 if found.equal else 1)
