@@ -7,6 +7,7 @@ stored and no decision is recorded.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +80,16 @@ class Replay(BasePolicy):
 
     name = "replay"
     Config = ReplayConfig
+    spec = PolicySpec(
+        source="recorded decisions, action space of arXiv 2507.08548",
+        parity="FIFO as a stream of actions equals FIFO (tested)",
+    )
 
     def __init__(self, config: ReplayConfig | None = None) -> None:
         super().__init__(config)
         self.recorded, self._digest = _read(Path(self.config.file))
         self._longest = max((len(d.actions) for d in self.recorded.tracks), default=0)
-        self.spec = PolicySpec(
-            slots=self.recorded.slots,
-            source="recorded decisions, action space of arXiv 2507.08548",
-            parity="FIFO as a stream of actions equals FIFO (tested)",
-        )
+        self.spec = dataclasses.replace(self.spec, slots=self.recorded.slots)
 
     def fingerprint(self) -> dict[str, Any]:
         """The file's content names the policy, not its path."""

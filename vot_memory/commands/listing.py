@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vot_memory.errors import InputError, unknown
+from vot_memory.policy import PolicySpec
 from vot_memory.registry import (
     load_policy,
     policy_class,
@@ -47,10 +48,10 @@ def _policies() -> Rows:
         options = ", ".join(f"{f.name}={_default(f)}" for f in fields(policy_class(name).Config))
         try:
             spec = load_policy(name).spec
-            about = [str(spec.slots), options, spec.source, spec.parity]
+            slots = str(spec.slots)
         except InputError:  # one that cannot be made without its options
-            about = [UNKNOWN, options, UNKNOWN, UNKNOWN]
-        rows.append([name, *about])
+            spec, slots = getattr(policy_class(name), "spec", PolicySpec()), UNKNOWN
+        rows.append([name, slots, options, spec.source, spec.parity])
     return ["policy", "slots", "options", "source", "parity with its release"], rows
 
 
