@@ -21,7 +21,7 @@ from vot_memory.errors import InputError
 from vot_memory.log import Log
 from vot_memory.policies.fifo import Fifo
 from vot_memory.policies.replay import Replay, ReplayConfig
-from vot_memory.policy import PolicySpec, Selection, Write
+from vot_memory.policy import PolicySpec, Prompts, Selection, Write
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker
 
@@ -256,6 +256,58 @@ def test_log_backtrace_by_hand():
     log.append(torch.full((3, 1, 1), 2.0), torch.tensor([1, 0, 2]))
     assert log.backtrace(torch.tensor([1, 2])).tolist() == [[1, -1], [0, -1], [1, 2]]
     assert log.logits(2).flatten().tolist() == [2, 2, 2]
+
+
+class Hinting(Fifo):
+    """Clicks on a point of its own for the first row only, as MoSAM may."""
+
+    name = "hinting"
+    dense = False
+
+    def prompts(self, state, bank, frame):
+        points = torch.full((bank.rows, 1, 2), 30.0)
+        labels = torch.full((bank.rows, 1), -1, dtype=torch.int32)
+        valid = torch.zeros(bank.rows, dtype=torch.bool)
+        labels[0], valid[0] = 1, True
+        logits = torch.full((bank.rows, 1, 32, 32), -5.0)
+        return Prompts(points, labels, *((logits, valid) if self.dense else ()))
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_prompts_of_a_policy_reach_the_rows_they_are_for(engine, features, masks, dense):
+    policy = Hinting()
+    policy.dense = dense
+    hinted = [p.logits for _, p, _ in play(engine, policy, features[:3], masks)]
+    plain = [p.logits for _, p, _ in play(engine, Fifo(), features[:3], masks)]
+    assert not torch.allclose(hinted[0][0], plain[0][0], atol=1e-2)
+    torch.testing.assert_close(hinted[0][1:], plain[0][1:], atol=1e-4, rtol=1e-4)
+
+
+class Scaled(Fifo):
+    """Weighs keys, and masks the lower half of every memory."""
+
+    name = "scaled"
+    scale, mask = 1.0, False
+
+    def read(self, state, bank, t):
+        plan = super().read(state, bank, t)
+        plan.key_scale = torch.full(plan.slots.shape, self.scale)
+        plan.ptr_scale = torch.full(plan.ptrs.shape, self.scale)
+        if self.mask:
+            plan.key_mask = (torch.arange(64) < 32).expand(*plan.slots.shape, 64)
+        return plan
+
+
+def test_scaled_and_masked_keys_through_the_engine(engine, features, masks):
+    def run(scale, mask):
+        policy = Scaled()
+        policy.scale, policy.mask = scale, mask
+        return [p.logits for _, p, _ in play(engine, policy, features[:6], masks)][-1]
+
+    plain = [p.logits for _, p, _ in play(engine, Fifo(), features[:6], masks)][-1]
+    torch.testing.assert_close(run(1.0, False), plain, atol=1e-3, rtol=1e-3)
+    for other in (run(0.5, False), run(1.0, True)):
+        assert not torch.allclose(other, plain, atol=1e-2)
 
 
 def test_second_prompt_is_refused(engine, features, masks):
