@@ -387,6 +387,8 @@ def _packed(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Returns ids (0 where unused), the order they were taken in, and which are used; all [b, m].
     """
     used = ids != UNUSED
+    if bool(used.all()):  # the rule once banks are full
+        return ids, torch.arange(ids.shape[1], device=ids.device).expand_as(ids), used
     order = (~used).byte().argsort(dim=1, stable=True)[:, : int(used.sum(1).max())]
     used = used.gather(1, order)
     return ids.gather(1, order) * used, order, used
