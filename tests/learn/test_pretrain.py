@@ -62,6 +62,12 @@ def test_export_fits_the_model_and_shifts_the_object_score(straight, tmp_path):
     assert (tmp_path / "w.safetensors").stat().st_size < 10e6
 
 
+def test_blend_goes_from_initial_to_trained_weights():
+    trained, initial = {"w": torch.tensor([4.0, 8.0])}, {"w": torch.tensor([0.0, 4.0])}
+    assert pretrain.blend(trained, initial, 0.25)["w"].tolist() == [1.0, 5.0]
+    assert pretrain.blend(trained, initial, 1.0)["w"].tolist() == [4.0, 8.0]
+
+
 @pytest.mark.parametrize("prompt", ["mask", "box", "click"])
 def test_every_kind_of_lesson_gives_gradients(prompt):
     recipe = Recipe(budget=4.0)

@@ -427,6 +427,16 @@ def export(weights: dict[str, Tensor], path: Path, score_bias: float = 0.0) -> N
     fresh.replace(path)
 
 
+def blend(
+    trained: dict[str, Tensor], initial: dict[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Interpolate between initial and trained weights (WiSE-FT, arXiv 2109.01903).
+
+    Keeps what the initial weights were good at; share 1 gives the trained weights.
+    """
+    return {k: torch.lerp(initial[k], v, share) for k, v in trained.items()}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Train nano on procedural video.")
@@ -438,13 +448,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export", type=Path, help="only write the averaged weights here")
     parser.add_argument("--score-bias", type=float, default=0.0, help="for --export")
+    parser.add_argument("--blend", type=float, default=1.0, help="for --export: share of trained")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     start = 0.5 if args.init else 0.0
     recipe = Recipe(steps=args.steps, head_start=start, seed=args.seed, peak_lr=args.lr)
     training = Training(args.out, recipe, args.init)
     if args.export:
-        export(training.ema, args.export, args.score_bias)
+        weights = training.ema
+        if args.init:
+            weights = blend(weights, build(CONFIG, args.init).state_dict(), args.blend)
+        export(weights, args.export, args.score_bias)
     else:
         training.run()
 
