@@ -424,6 +424,7 @@ def export(weights: dict[str, Tensor], path: Path, score_bias: float = 0.0) -> N
     half[SCORE_BIAS] = (weights[SCORE_BIAS] + score_bias).to(torch.float16)
     fresh = path.with_name(f"{path.name}.new")
     save_file(half, fresh)
+    fresh.chmod(0o644)  # safetensors makes it private
     fresh.replace(path)
 
 
