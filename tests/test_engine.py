@@ -164,9 +164,9 @@ class CountingBackbone(Backbone):
 
     encoded = decoded = 0
 
-    def encode_memory(self, features, logits, obj, hard):
+    def encode_memory(self, features, logits, choice, obj, hard):
         self.encoded += len(logits)
-        return super().encode_memory(features, logits, obj, hard)
+        return super().encode_memory(features, logits, choice, obj, hard)
 
     def decode(self, conditioned, *args, **kwargs):
         self.decoded += len(conditioned)
@@ -415,7 +415,7 @@ class ScriptedBackbone(Backbone):
             )
         return next(self.script)
 
-    def encode_memory(self, features, logits, obj, hard):
+    def encode_memory(self, features, logits, choice, obj, hard):
         return logits.new_full((len(logits), *self.memory_shape), float(logits.mean()))
 
 

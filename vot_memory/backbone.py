@@ -165,7 +165,8 @@ class Backbone:
             else:
                 logits, ious = logits[:, :1], ious[:, :1]
             tokens = tokens[:, :1]
-        ptrs = model.obj_ptr_proj(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
+        # One candidate at a time, as sam2 projects its best: products round by the number of rows.
+        ptrs = torch.stack([model.obj_ptr_proj(token) for token in tokens.unbind(1)], dim=1)
         return Heads(logits.float(), ious.float(), obj[:, 0].float(), ptrs.float())
 
     def _no_points(self, b: int) -> tuple[Tensor, Tensor]:
@@ -277,13 +278,14 @@ class Backbone:
     # ---- memory ----------------------------------------------------------------------------
 
     def encode_memory(
-        self, features: Features, logits: Tensor, obj: Tensor, hard: Tensor
+        self, features: Features, logits: Tensor, choice: Tensor, obj: Tensor, hard: Tensor
     ) -> Tensor:
         """Encode masks into spatial memories (policies.md 0.7; `_encode_new_memory`).
 
         Args:
             features: the picture.
-            logits: float32 [b, 4h, 4w], low-resolution masks.
+            logits: float32 [b, M, 4h, 4w], low-resolution candidates.
+            choice: int64 [b], which of them is remembered.
             obj: float32 [b], object score logits.
             hard: bool [b], binarise the mask instead of the sigmoid.
 
@@ -291,7 +293,9 @@ class Backbone:
             [b, mem_dim, h, w].
         """
         size = (self.image_size, self.image_size)
-        full = F.interpolate(logits[:, None], size, mode="bilinear", align_corners=False)
+        # All candidates are scaled, as sam2 does: the kernel rounds by the number of channels.
+        full = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+        full = full[torch.arange(len(choice), device=choice.device), choice][:, None]
         mask = torch.where(hard[:, None, None, None], (full > 0).float(), full.sigmoid())
         mask = mask * self.model.sigmoid_scale_for_mem_enc + self.model.sigmoid_bias_for_mem_enc
         out = self.model.memory_encoder(features.top, mask, skip_mask_sigmoid=True)

@@ -161,7 +161,8 @@ class Engine:
         obj = torch.cat([h.obj for h in heads])
         hard = torch.full_like(obj, self.settings.hard_prompt, dtype=torch.bool)
         with self.backbone.autocast():
-            feat = self.backbone.encode_memory(features, logits, obj, hard)
+            only = torch.zeros_like(chosen)
+            feat = self.backbone.encode_memory(features, logits[:, None], only, obj, hard)
 
         per = track.policy.spec.rows_per_object
         row = self._grow(track, list(prompts))
@@ -376,7 +377,7 @@ class Engine:
             rows = rows[first]
         with self.backbone.autocast():
             feat = self.backbone.encode_memory(
-                pending.features, c.logits[rows, mask[rows]], c.obj[rows], hard[rows]
+                pending.features, c.logits[rows], mask[rows], c.obj[rows], hard[rows]
             )
         return feat if back is None else feat[back]
 
