@@ -123,7 +123,7 @@ def test_batch_of_32_rows_equals_one(engine, features, masks):
 
 
 def test_fifo_as_a_stream_of_actions_equals_fifo(engine, features, masks, tmp_path):
-    """Invariant 3: replace the oldest, always, with recent pointers."""
+    """Replace the oldest, always, with recent pointers."""
     tracks = [
         {"sequence": "clip", "object": name, "actions": [1] * (len(features) - 7)} for name in masks
     ]
@@ -422,7 +422,7 @@ class ScriptedBackbone(Backbone):
 @pytest.mark.golden
 @pytest.mark.parametrize("name", ["fifo", "first", "random"])
 def test_memory_is_flat(backbone, features, masks, name):
-    """Invariant 4: the same bytes after 200 and 10,000 frames, and no growth of the process."""
+    """The same bytes after 200 and 10,000 frames, and no growth of the process."""
     scripted = ScriptedBackbone(backbone.model, backbone.name)
     tracker = Tracker(Engine(scripted), load_policy(name))
     tracker.init(features[0], dict([next(iter(masks.items()))]))

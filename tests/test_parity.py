@@ -1,4 +1,4 @@
-"""Invariant 1: FIFO in protocol release equals sam2's own SAM2VideoPredictor."""
+"""FIFO in protocol release equals sam2's own SAM2VideoPredictor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vot_memory.verify import PREDICTOR, Started, fifo_logits, reference_logits,
 
 pytestmark = pytest.mark.golden
 FRAMES = 24
-TOLERANCE = 1e-3  # logits, invariant 2's wording
+TOLERANCE = 1e-3  # logits
 
 
 def box_of(mask: np.ndarray) -> BoxPrompt:

@@ -120,7 +120,7 @@ class Backbone:
         multimask: bool | None = None,
         stability: bool = False,
     ) -> Heads:
-        """Prompt encoder and mask decoder (policies.md 0.5; `_forward_sam_heads`).
+        """Prompt encoder and mask decoder (`SAM2Base._forward_sam_heads`).
 
         Args:
             conditioned: [b, C, h, w] features, with memory or the no-memory embedding added.
@@ -241,7 +241,7 @@ class Backbone:
         )
 
     def _mask_as_output(self, prompt: MaskPrompt, features: Features, gate: float) -> Heads:
-        """A given mask is its own answer; the decoder only makes its pointer (policies.md 0.6)."""
+        """A given mask is its own answer; the decoder only makes its pointer (`_use_mask_as_output`)."""
         mask = torch.from_numpy(prompt.mask).to(self.device)[None, None].float()
         if mask.shape[-2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
@@ -280,7 +280,7 @@ class Backbone:
     def encode_memory(
         self, features: Features, logits: Tensor, choice: Tensor, obj: Tensor, hard: Tensor
     ) -> Tensor:
-        """Encode masks into spatial memories (policies.md 0.7; `_encode_new_memory`).
+        """Encode masks into spatial memories (`SAM2Base._encode_new_memory`).
 
         Args:
             features: the picture.

@@ -102,7 +102,7 @@ class Candidates:
         return self._measured["boxes", at]
 
     def joined_box_iou(self, choice: Tensor, at: At) -> Tensor:
-        """How far each alternative reaches beyond the choice (DAM4SAM; policies.md, 3.4).
+        """How far each alternative reaches beyond the choice (the test for distractors of DAM4SAM).
 
         An alternative loses the chosen mask's pixels, keeps its largest 8-connected component and
         is joined with the choice; answered is the box IoU of choice and joined mask, by widths

@@ -207,7 +207,7 @@ class BasePolicy:
         return dataclasses.asdict(self.config)
 
     def reset(self, rows: int, device: device, num_frames: int | None) -> State:
-        """Remember the pointer limit min(num_frames, L) of every row (policies.md, 1.1)."""
+        """Remember the pointer limit min(num_frames, L) of every row, as SAM 2 has it."""
         import torch
 
         limit = self.spec.pointers if num_frames is None else min(num_frames, self.spec.pointers)

@@ -1,4 +1,4 @@
-"""Hand-checkable read sets (policies.md, section 10): what each policy attends to at frame t."""
+"""Hand-checkable read sets: what each policy attends to at frame t."""
 
 from __future__ import annotations
 
