@@ -241,7 +241,7 @@ class Backbone:
         )
 
     def _mask_as_output(self, prompt: MaskPrompt, features: Features, gate: float) -> Heads:
-        """A given mask is its own answer; the decoder only makes its pointer (`_use_mask_as_output`)."""
+        """A given mask is its own answer; the decoder makes its pointer (`_use_mask_as_output`)."""
         mask = torch.from_numpy(prompt.mask).to(self.device)[None, None].float()
         if mask.shape[-2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
