@@ -66,13 +66,9 @@ class Random(BasePolicy):
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The whole bank, temporal rows by rank."""
-        slots = reading.in_order(bank, reading.stored(bank))[:, : bank.slots - 1]
-        if self.config.pointers == "recent":
-            ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
-        else:
-            ptrs, dist = reading.slot_pointers(bank, slots, t)
-        tpos = reading.tpos_by_rank(slots)
-        return reading.plan(bank, slots, tpos, ptrs, dist, state["max_ptrs"])
+        return reading.whole_bank(
+            bank, t, state["max_ptrs"], rows="rank", pointers=self.config.pointers
+        )
 
     def write(
         self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor

@@ -126,16 +126,10 @@ class Replay(BasePolicy):
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The whole bank."""
-        slots = reading.in_order(bank, reading.stored(bank))[:, : bank.slots - 1]
-        if self.recorded.rows == "rank":
-            tpos = reading.tpos_by_rank(slots)
-        else:
-            tpos = reading.tpos_by_offset(bank, slots, t).clamp(max=bank.num_maskmem - 2)
-        if self.recorded.pointers == "recent":
-            ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
-        else:
-            ptrs, dist = reading.slot_pointers(bank, slots, t)
-        return reading.plan(bank, slots, tpos, ptrs, dist, state["max_ptrs"])
+        file = self.recorded
+        return reading.whole_bank(
+            bank, t, state["max_ptrs"], rows=file.rows, pointers=file.pointers
+        )
 
     def write(
         self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor

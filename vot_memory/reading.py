@@ -5,6 +5,8 @@ All tensors are batched over rows; -1 marks unused columns.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -84,3 +86,32 @@ def plan(
         dist=dist,
         ptr_norm=(max_ptrs - 1).clamp(min=1).to(torch.float32),
     )
+
+
+def whole_bank(
+    bank: Bank,
+    t: Tensor,
+    max_ptrs: Tensor,
+    *,
+    rows: Literal["rank", "offset"],
+    pointers: Literal["recent", "bank"],
+) -> ReadPlan:
+    """Read everything stored, for banks whose frames are no longer the latest.
+
+    Args:
+        bank: the memory bank.
+        t: int64 [B].
+        max_ptrs: int64 [B], as in `recent_pointers`.
+        rows: temporal rows by rank of age, or by offset clipped to the oldest row.
+        pointers: the last 15 frames' as in SAM 2, or those of the stored memories.
+    """
+    slots = in_order(bank, stored(bank))[:, : bank.slots - 1]
+    if rows == "rank":
+        tpos = tpos_by_rank(slots)
+    else:
+        tpos = tpos_by_offset(bank, slots, t).clamp(max=bank.num_maskmem - 2)
+    if pointers == "recent":
+        ptrs, dist = recent_pointers(bank, t, max_ptrs)
+    else:
+        ptrs, dist = slot_pointers(bank, slots, t)
+    return plan(bank, slots, tpos, ptrs, dist, max_ptrs)
