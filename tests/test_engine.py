@@ -14,6 +14,7 @@ import torch
 
 from vot_memory.attention import masked_memory_attention
 from vot_memory.backbone import Backbone, Heads
+from vot_memory.bank import Bank
 from vot_memory.contract import check_policy
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.engine import Engine
@@ -235,6 +236,17 @@ def test_identical_rows_of_a_group_are_stepped_once(counting, features, masks):
     assert steps[1:2] == [n]  # all three alike until they part at frame 3
     assert steps[3:] == [3 * n] * len(steps[3:])
     assert groups == [g for g in range(n) for _ in range(3)]
+
+
+def test_memories_move_only_when_a_row_continues_another(engine, features, masks, monkeypatch):
+    moved = []
+    reindex = Bank.reindex
+    monkeypatch.setattr(Bank, "reindex", lambda *args: moved.append(1) or reindex(*args))
+    frames = []
+    for track, _, _ in play(engine, Pathways(), features[:6], masks):
+        frames += [track.frame] * len(moved)
+        moved.clear()
+    assert frames == [3]
 
 
 def test_backtrace_follows_parents(engine, features, masks):

@@ -245,8 +245,9 @@ class Engine:
         selection = policy.select(track.state, bank, candidates, t)
         check_selection(track, selection, candidates)
         key = None if back is None else rows[back]
-        if selection.parent is not None:
-            parent = selection.parent
+        parent, everyone = selection.parent, torch.arange(bank.rows, device=self.device)
+        # Mostly every row continues itself, and a gather copies the whole bank.
+        if parent is not None and not torch.equal(parent, everyone):
             bank.reindex(parent)
             track.state = {k: v.index_select(0, parent) for k, v in track.state.items()}
             candidates, key = candidates.take(parent), None if key is None else key[parent]
