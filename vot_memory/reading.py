@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vot_memory.bank import Bank
+from vot_memory.bank import EMPTY, Bank
 from vot_memory.policy import UNUSED, ReadPlan
 
 
@@ -32,6 +32,31 @@ def in_order(bank: Bank, keep: Tensor) -> Tensor:
 def stored(bank: Bank) -> Tensor:
     """Slots that hold a tracked frame: bool [B, K]; the prompt's slot 0 is not among them."""
     return bank.frame > 0
+
+
+def latest(bank: Bank, keep: Tensor, count: int) -> Tensor:
+    """The `count` newest slots to keep, oldest of them first: int64 [B, count], then UNUSED.
+
+    Args:
+        bank: the memory bank.
+        keep: bool [B, K].
+        count: at most as many.
+    """
+    slots = in_order(bank, keep)
+    first = (keep.sum(1, keepdim=True) - count).clamp(min=0)
+    columns = first + torch.arange(count, device=slots.device)
+    beyond = columns >= bank.slots
+    return slots.gather(1, columns.clamp(max=bank.slots - 1)).masked_fill(beyond, UNUSED)
+
+
+def stalest(bank: Bank, keep: Tensor) -> Tensor:
+    """Slot for the new memory: an empty one or one not to keep, else the oldest; int64 [B].
+
+    Args:
+        bank: the memory bank.
+        keep: bool [B, K], slots that may still be read.
+    """
+    return 1 + torch.where(keep, bank.frame, EMPTY)[:, 1:].argmin(dim=1)
 
 
 def tpos_by_offset(bank: Bank, slots: Tensor, t: Tensor) -> Tensor:
