@@ -22,15 +22,14 @@ class Simulation:
         self.bank.write(torch.zeros(1, dtype=torch.int64), self.entry(0))
         policy.on_prompt(self.state, self.bank, self.entry(0))
 
-    def entry(self, frame: int) -> Entry:
-        one = torch.ones(1)
+    def entry(self, frame: int, iou: float = 0.9, obj: float = 5.0) -> Entry:
         return Entry(
             rows=torch.zeros(1, dtype=torch.int64),
             feat=torch.zeros(1, 1, 1, 1),
             ptr=torch.zeros(1, 4),
             frame=torch.tensor([frame]),
-            iou=one * 0.9,
-            obj=one * 5,
+            iou=torch.tensor([iou]),
+            obj=torch.tensor([obj]),
             pixels=torch.tensor([100]),
             tag=torch.zeros(1, dtype=torch.int8),
             hard=torch.zeros(1, dtype=torch.bool),
@@ -54,16 +53,19 @@ class Simulation:
         ]
         return frames, pointers, float(plan.ptr_norm[0])
 
-    def write(self, t: int) -> int:
-        candidates = Candidates.recorded(torch.tensor([[0.9, 0.5, 0.4]]), torch.tensor([5.0]))
-        clock = torch.tensor([t])
+    def write(self, t: int, iou: float = 0.9, obj: float = 5.0, **measured) -> int:
+        """Frame t with these scores of its best candidate; the slot it was put in.
+
+        `measured` are further measurements of the candidates (`Candidates.recorded`).
+        """
+        ious = torch.tensor([[iou, 0.5 * iou, 0.4 * iou]])
+        candidates = Candidates.recorded(ious, torch.tensor([obj]), **measured)
+        clock, entry = torch.tensor([t]), self.entry(t, iou, obj)
         selection = self.policy.select(self.state, self.bank, candidates, clock)
         write = self.policy.write(self.state, self.bank, candidates, selection, clock)
         if int(write.slot) != DISCARD:
-            self.bank.write(write.slot, self.entry(t))
-        self.bank.push_pointer(
-            clock, torch.zeros(1, 4), torch.ones(1), torch.ones(1), torch.tensor([100])
-        )
+            self.bank.write(write.slot, entry)
+        self.bank.push_pointer(clock, entry.ptr, entry.iou, entry.obj, entry.pixels)
         return int(write.slot)
 
     def run(self, until: int) -> list[int]:
