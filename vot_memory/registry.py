@@ -17,6 +17,10 @@ POLICIES = {
     "first": "vot_memory.policies.first:First",
     "random": "vot_memory.policies.random:Random",
     "replay": "vot_memory.policies.replay:Replay",
+    "samurai": "vot_memory.policies.samurai:Samurai",
+    "dam4sam": "vot_memory.policies.dam4sam:Dam4Sam",
+    "sam2long": "vot_memory.policies.sam2long:Sam2Long",
+    "sam2long-online": "vot_memory.policies.sam2long:Sam2LongOnline",
 }
 
 TRACKERS = {"sam2": "vot_memory.trackers.sam2:Sam2"}
