@@ -196,7 +196,7 @@ class Engine:
         groups = torch.arange(len(track.objects), len(track.objects) + len(names))
         track.bank.grow(groups.repeat_interleave(per).to(self.device))
         fresh = track.policy.reset(len(names) * per, self.device, track.num_frames)
-        track.state = {k: torch.cat([track.state[k], v]) for k, v in fresh.items()}
+        track.state = {k: _appended(track.state[k], v) for k, v in fresh.items()}
         first = before + per * torch.arange(len(names), device=self.device)
         track.start = torch.cat(
             [track.start, torch.full_like(first, track.frame).repeat_interleave(per)]
@@ -381,6 +381,13 @@ class Engine:
                 pending.features, c.logits[rows], mask[rows], c.obj[rows], hard[rows]
             )
         return feat if back is None else feat[back]
+
+
+def _appended(state: Tensor, fresh: Tensor) -> Tensor:
+    """State with fresh rows; what a policy has sized to the model since gives them its size."""
+    if state.shape[1:] != fresh.shape[1:]:
+        fresh = state.new_zeros(len(fresh), *state.shape[1:])
+    return torch.cat([state, fresh])
 
 
 def _packed(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:

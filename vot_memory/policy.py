@@ -165,6 +165,8 @@ class MemoryPolicy(Protocol):
         """Private tensors, leading dimension `rows`, for rows that begin now.
 
         `num_frames` is the length of the whole video, None for a stream of unknown length.
+        What has the size of the model's grid may begin empty and take its size in `on_prompt` or
+        `write`; rows that begin later then get zeros of that size.
         """
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
