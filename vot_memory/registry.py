@@ -21,6 +21,8 @@ POLICIES = {
     "dam4sam": "vot_memory.policies.dam4sam:Dam4Sam",
     "sam2long": "vot_memory.policies.sam2long:Sam2Long",
     "sam2long-online": "vot_memory.policies.sam2long:Sam2LongOnline",
+    "mosam": "vot_memory.policies.mosam:Mosam",
+    "sam3": "vot_memory.policies.sam3:Sam3",
 }
 
 TRACKERS = {"sam2": "vot_memory.trackers.sam2:Sam2"}

@@ -1,4 +1,4 @@
-"""One row of a bank that a policy reads and writes, without any network."""
+"""Rows of a bank that a policy reads and writes, without any network."""
 
 from __future__ import annotations
 
@@ -12,61 +12,77 @@ CPU = torch.device("cpu")
 
 
 class Simulation:
-    """One row of a bank that a policy reads and writes, without any network."""
+    """Rows of a bank, one unless told, that a policy reads and writes without any network."""
 
-    def __init__(self, policy, num_frames: int | None = 200) -> None:
-        self.policy, spec = policy, policy.spec
-        self.bank = Bank(spec.slots, spec.pointers, (1, 1, 1), 4, 7, CPU)
-        self.bank.grow(torch.zeros(1, dtype=torch.int64))
-        self.state = policy.reset(1, CPU, num_frames)
-        self.bank.write(torch.zeros(1, dtype=torch.int64), self.entry(0))
+    def __init__(self, policy, num_frames: int | None = 200, rows: int = 1, grid: int = 1) -> None:
+        self.policy, self.rows, self.grid, spec = policy, rows, grid, policy.spec
+        self.bank = Bank(spec.slots, spec.pointers, (1, grid, grid), 4, 7, CPU)
+        self.bank.grow(torch.arange(rows))
+        self.state = policy.reset(rows, CPU, num_frames)
+        self.bank.write(torch.zeros(rows, dtype=torch.int64), self.entry(0))
         policy.on_prompt(self.state, self.bank, self.entry(0))
 
-    def entry(self, frame: int, iou: float = 0.9, obj: float = 5.0) -> Entry:
+    def entry(self, frame: int, iou=0.9, obj=5.0, rows: torch.Tensor | None = None) -> Entry:
+        """The memory of a frame for all rows, or for some of them."""
+        rows = torch.arange(self.rows) if rows is None else rows
+        n = len(rows)
         return Entry(
-            rows=torch.zeros(1, dtype=torch.int64),
-            feat=torch.zeros(1, 1, 1, 1),
-            ptr=torch.zeros(1, 4),
-            frame=torch.tensor([frame]),
-            iou=torch.tensor([iou]),
-            obj=torch.tensor([obj]),
-            pixels=torch.tensor([100]),
-            tag=torch.zeros(1, dtype=torch.int8),
-            hard=torch.zeros(1, dtype=torch.bool),
-            source=Source("clip", ("1",), "model", 128),
+            rows=rows,
+            feat=torch.zeros(n, 1, self.grid, self.grid),
+            ptr=torch.zeros(n, 4),
+            frame=torch.full((n,), frame),
+            iou=self.each(iou)[rows],
+            obj=self.each(obj)[rows],
+            pixels=torch.full((n,), 100),
+            tag=torch.zeros(n, dtype=torch.int8),
+            hard=torch.zeros(n, dtype=torch.bool),
+            source=Source("clip", tuple(str(1 + i) for i in rows.tolist()), "model", 128),
         )
 
-    def read(self, t: int):
-        """[(frame, temporal row)], [(frame, distance)], pointer norm at frame t."""
-        clock = torch.tensor([t])
-        plan = self.policy.read(self.state, self.bank, clock)
-        frames = [
-            (int(self.bank.frame[0, s]), int(r))
-            for s, r in zip(plan.slots[0], plan.tpos[0], strict=True)
-            if s != UNUSED
-        ]
-        known = torch.cat([self.bank.frame, self.bank.ring_frame], dim=1)[0]
-        pointers = [
-            (int(known[p]), float(d))
-            for p, d in zip(plan.ptrs[0], plan.dist[0], strict=True)
-            if p != UNUSED
-        ]
-        return frames, pointers, float(plan.ptr_norm[0])
+    def each(self, value) -> torch.Tensor:
+        """One float or a list of them as float32 [B]."""
+        return torch.as_tensor(value, dtype=torch.float32).expand(self.rows)
 
-    def write(self, t: int, iou: float = 0.9, obj: float = 5.0, **measured) -> int:
-        """Frame t with these scores of its best candidate; the slot it was put in.
+    def plan(self, t: int):
+        """What the policy reads at frame t."""
+        return self.policy.read(self.state, self.bank, torch.full((self.rows,), t))
+
+    def read(self, t: int, row: int = 0):
+        """[(frame, temporal row)], [(frame, distance)], pointer norm of a row at frame t."""
+        return self.frames(self.plan(t), row)
+
+    def frames(self, plan, row: int = 0):
+        """A plan in terms of frames: as `read` answers."""
+        stored = self.bank.frame[row].tolist()
+        known = stored + self.bank.ring_frame[row].tolist()
+        spatial = zip(plan.slots[row].tolist(), plan.tpos[row].tolist(), strict=True)
+        pointers = zip(plan.ptrs[row].tolist(), plan.dist[row].tolist(), strict=True)
+        return (
+            [(stored[s], r) for s, r in spatial if s != UNUSED],
+            [(known[p], d) for p, d in pointers if p != UNUSED],
+            float(plan.ptr_norm[row]),
+        )
+
+    def write(self, t: int, iou=0.9, obj=5.0, **measured) -> int:
+        """Frame t with these scores of its best candidate; the slot that row 0 put it in.
 
         `measured` are further measurements of the candidates (`Candidates.recorded`).
         """
-        ious = torch.tensor([[iou, 0.5 * iou, 0.4 * iou]])
-        candidates = Candidates.recorded(ious, torch.tensor([obj]), **measured)
-        clock, entry = torch.tensor([t]), self.entry(t, iou, obj)
+        best = self.each(iou)[:, None]
+        ious = torch.cat([best, 0.5 * best, 0.4 * best], dim=1)
+        return self.step(t, Candidates.recorded(ious, self.each(obj), **measured))
+
+    def step(self, t: int, candidates: Candidates) -> int:
+        """Frame t with these candidates; the slot that row 0 put it in."""
+        clock = torch.full((self.rows,), t)
         selection = self.policy.select(self.state, self.bank, candidates, clock)
         write = self.policy.write(self.state, self.bank, candidates, selection, clock)
-        if int(write.slot) != DISCARD:
-            self.bank.write(write.slot, entry)
+        iou = candidates.ious[torch.arange(self.rows), selection.mask]
+        kept = (write.slot != DISCARD).nonzero()[:, 0]
+        self.bank.write(write.slot[kept], self.entry(t, iou, candidates.obj, kept))
+        entry = self.entry(t, iou, candidates.obj)
         self.bank.push_pointer(clock, entry.ptr, entry.iou, entry.obj, entry.pixels)
-        return int(write.slot)
+        return int(write.slot[0])
 
     def run(self, until: int) -> list[int]:
         return [self.write(t) for t in range(1, until)]
