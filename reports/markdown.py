@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.event_markdown import render_events
 from vot_memory.reports.tables import Table
-from vot_memory.reports.text import MINUS, count, interval, is_defined, markdown, number, p_value
+from vot_memory.reports.text import (
+    MINUS,
+    count,
+    grid,
+    interval,
+    is_defined,
+    markdown,
+    number,
+    p_value,
+)
 
 PLACES = {1: "¹", 2: "²", 3: "³"}
 
@@ -19,8 +29,8 @@ def render(tables: Seq[Table], warnings: Seq[str], files: Seq[dict[str, Path]]) 
     Args:
         tables: at least one.
         warnings: about results that have no table.
-        files: for each table, kind -> file beside the document, for "ar" and "sequences" plots
-            (PNG) and the "overview", "sequences_csv" and "objects_csv" tables.
+        files: for each table, kind -> file beside the document: the plots (PNG) "ar", "sequences"
+            and "events" and the tables of `_CSV`, as far as they exist.
     """
     blocks = [*_opening(tables, warnings), "# Memory policies compared"]
     for table, own in zip(tables, files, strict=True):
@@ -58,13 +68,15 @@ def _section(table: Table, files: dict[str, Path]) -> list[str]:
     if "sequences" in files:
         blocks.append(f"![{_alt(table, 'Q of each sequence')}]({files['sequences'].name})")
     blocks.append(_bullets(table.notes))
+    if table.events is not None:
+        blocks += render_events(table, table.events, files.get("events"))
     blocks.append(_sources(table))
     links = [f"[{files[key].name}]({files[key].name})" for key in _CSV if key in files]
     blocks.append(f"All numbers: {', '.join(links)}; an empty cell is an undefined value.")
     return blocks
 
 
-_CSV = ("overview_csv", "sequences_csv", "objects_csv")
+_CSV = ("overview_csv", "sequences_csv", "objects_csv", "events_csv")
 
 
 def _overview(table: Table) -> str:
@@ -74,7 +86,7 @@ def _overview(table: Table) -> str:
         base = markdown(table.baseline)
         heads += [f"Q {MINUS} {base}", "95% interval", "better / equal / worse", "p (Holm)"]
     rows = [_overview_row(table, label) for label in table.overview["label"]]
-    return _grid(heads, rows)
+    return grid(heads, rows)
 
 
 def _overview_row(table: Table, label: str) -> list[str]:
@@ -123,7 +135,7 @@ def _speed(table: Table) -> str:
         numbers = [number(row["frames_per_second"], 1), number(row["memory_ms"], 2)]
         numbers.append(number(row["bank_bytes"], 0))
         rows.append([markdown(label), *numbers, markdown(row["machine"]) or number(None)])
-    return _grid(heads, rows)
+    return grid(heads, rows)
 
 
 def _sources(table: Table) -> str:
@@ -136,12 +148,7 @@ def _sources(table: Table) -> str:
         ]
         for run in table.runs
     ]
-    return _grid(["policy", "source", "parity", "key of the results"], rows, "---")
-
-
-def _grid(heads: Seq[str], rows: Seq[Seq[str]], align: str = "---:") -> str:
-    lines = [heads, ["---"] + [align] * (len(heads) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return grid(["policy", "source", "parity", "key of the results"], rows, "---")
 
 
 def _bullets(lines: Seq[str]) -> str:

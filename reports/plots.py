@@ -1,22 +1,14 @@
-"""Plots of a table: accuracy against robustness, and Q of every sequence.
-
-Figures are made without pyplot, so that nothing global is left behind, and files hold no date and
-no random ids: the same results give the same bytes.
-"""
+"""Plots of a table: accuracy against robustness, and Q of every sequence."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable
-from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vot_memory.reports.canvas import LETTER, add_title, new_figure, row_styles, shorten, styled
 from vot_memory.reports.labels import label_points
-from vot_memory.reports.style import Style, styles_for
 from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
@@ -26,60 +18,20 @@ if TYPE_CHECKING:
 
     from vot_memory.reports.tables import Table
 
-FORMATS = ("png", "svg")
-_RC: Any = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters everywhere
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "0.35",
-    "axes.titlelocation": "left",
-    "axes.titlesize": 8.5,
-    "figure.titlesize": 10,
-    "svg.hashsalt": "vot-memory",
-    "svg.fonttype": "path",
-}
-_DPI = 160
 _NAMED = 48  # up to so many sequences stand by name under the axis
 _SHORT = 22  # letters of a name under the axis
-_LETTER = 0.075  # inches, roughly
 _EXTREMES = 2  # sequences named on either side where there are more
 _LEAST = 0.05  # smallest difference in Q that is worth a name
 
 
-def _styled(draw: Callable[[Table], Figure | None]) -> Callable[[Table], Figure | None]:
-    """Draw with our settings, whatever the caller's matplotlib is set to."""
-
-    @wraps(draw)
-    def styled(table: Table) -> Figure | None:
-        import matplotlib as mpl
-
-        with mpl.rc_context(_RC):
-            return draw(table)
-
-    return styled
-
-
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as STEM.png and STEM.svg and return both paths."""
-    import matplotlib as mpl
-
-    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
-    with mpl.rc_context(_RC):
-        for file in files:
-            metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-            figure.savefig(file, dpi=_DPI, metadata=metadata, facecolor="white")
-    return files
-
-
-@_styled
+@styled
 def ar_plot(table: Table) -> Figure | None:
     """Accuracy over robustness, a point a policy; None where no policy has both."""
     rows = table.overview.dropna(subset=["A", "R"])
     if rows.empty:
         return None
-    styles = _styles(table)
-    figure, (axes,) = _figure(5.4, 5.2)
+    styles = row_styles(table)
+    figure, (axes,) = new_figure(5.4, 5.2)
     x, y = rows["R"].to_numpy(float), rows["A"].to_numpy(float)
     axes.set_xlim(*_zoom(x))
     axes.set_ylim(*_zoom(y))
@@ -90,7 +42,7 @@ def ar_plot(table: Table) -> Figure | None:
     axes.set_xlabel("robustness R  (share of visible frames that are tracked)")
     axes.set_ylabel("accuracy A  (mean overlap of tracked frames)")
     axes.grid(color="0.92", lw=0.7)
-    _title(figure, "Accuracy and robustness", table)
+    add_title(figure, "Accuracy and robustness", table)
     figure.canvas.draw()  # labels need the final layout
     figure.set_layout_engine("none")
     names = [one_line(label) for label in rows["label"]]
@@ -98,7 +50,7 @@ def ar_plot(table: Table) -> Figure | None:
     return figure
 
 
-@_styled
+@styled
 def sequence_plot(table: Table) -> Figure | None:
     """Q of every sequence: each policy's dots against the baseline's, a panel a policy.
 
@@ -114,15 +66,15 @@ def sequence_plot(table: Table) -> Figure | None:
         return None
     quality = quality.sort_values(reference, kind="stable")
     others = [label for label in quality.columns if label != reference]
-    styles = _styles(table)
+    styles = row_styles(table)
     names = [one_line(name) for name in quality.index]
     named = len(names) <= _NAMED
     width = float(np.clip(2.2 + 0.24 * len(names), 5.6, 10.5))
-    longest = _LETTER * min(max(map(len, names)), _SHORT)
-    turned = longest + _LETTER > (width - 0.6) / len(names)
+    longest = LETTER * min(max(map(len, names)), _SHORT)
+    turned = longest + LETTER > (width - 0.6) / len(names)
     tail = longest if named and turned else 0.15
     height = 1.15 + tail + 1.9 * max(1, len(others))
-    figure, panels = _figure(width, height, rows=max(1, len(others)))
+    figure, panels = new_figure(width, height, rows=max(1, len(others)))
     base = quality[reference].to_numpy(float)
     for axes, label in zip(panels, others or [reference], strict=True):
         axes.set_xlim(-0.7, len(names) - 0.3)
@@ -139,36 +91,13 @@ def sequence_plot(table: Table) -> Figure | None:
     what = f"bars: {one_line(reference)}; hollow: below it" if others else ""
     what = what if named else f"{count(len(names), 'sequence')}   {what}"
     panels[-1].set_xlabel(what, parse_math=False)
-    _title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
+    add_title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
     if not named:
         figure.canvas.draw()
         figure.set_layout_engine("none")
         for axes, label in zip(panels, others, strict=False):
             _name_extremes(axes, names, base, quality[label].to_numpy(float))
     return figure
-
-
-def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
-    return figure, list(axes[:, 0])
-
-
-def _title(figure: Figure, what: str, table: Table) -> None:
-    """What is shown, and of which data, model and protocol."""
-    data, _, rest = one_line(table.title).partition("; ")
-    columns = int(figure.get_figwidth() * 12.5)
-    lines = [what, *textwrap.wrap(data, columns), *textwrap.wrap(rest, columns)]
-    figure.suptitle("\n".join(lines), x=0.012, ha="left", parse_math=False)
-
-
-def _styles(table: Table) -> dict[str, Style]:
-    rows = table.overview
-    return dict(zip(rows["label"], styles_for(list(rows["policy"])), strict=True))
 
 
 def _zoom(values: NDArray[np.float64], least: float = 0.2) -> tuple[float, float]:
@@ -254,7 +183,7 @@ def _panel_title(table: Table, label: str, reference: str) -> str:
 
 
 def _name_sequences(axes: Axes, names: list[str], turned: bool) -> None:
-    axes.set_xticks(range(len(names)), [_shorten(name) for name in names], parse_math=False)
+    axes.set_xticks(range(len(names)), [shorten(name, _SHORT) for name in names], parse_math=False)
     axes.tick_params(axis="x", rotation=90 if turned else 0, labelsize=8, length=2)
 
 
@@ -272,11 +201,7 @@ def _name_extremes(
         axes,
         chosen,
         [float(values[i]) for i in chosen],
-        [_shorten(names[i]) for i in chosen],
+        [shorten(names[i], _SHORT) for i in chosen],
         obstacles=dots[~np.isnan(dots).any(axis=1)],
         fontsize=7,
     )
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= _SHORT else f"{name[: _SHORT - 1]}…"

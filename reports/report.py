@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from vot_memory.errors import InputError, unknown
 from vot_memory.registry import policy_names
-from vot_memory.reports import markdown, plots
+from vot_memory.reports import event_plot, markdown, plots
+from vot_memory.reports.canvas import save
 from vot_memory.reports.notes import incompleteness
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.tables import Table, make_table
@@ -155,12 +156,16 @@ def _write(folder: Path, tables: Seq[Table], warnings: Seq[str]) -> None:
         for name in ("overview", "sequences", "objects"):
             own[f"{name}_csv"] = folder / f"{name}{suffix}.csv"
             _write_csv(getattr(table, name), own[f"{name}_csv"])
+        if table.events is not None:
+            own["events_csv"] = folder / f"events{suffix}.csv"
+            _write_csv(table.events.rows, own["events_csv"])
         for name, figure in (
             ("ar", plots.ar_plot(table)),
             ("sequences", plots.sequence_plot(table)),
+            ("events", event_plot.event_plot(table)),
         ):
             if figure is not None:
-                own[name] = plots.save(figure, folder / f"{name}{suffix}")[0]
+                own[name] = save(figure, folder / f"{name}{suffix}")[0]
         files.append(own)
     (folder / "report.md").write_text(markdown.render(tables, warnings, files), encoding="utf-8")
 

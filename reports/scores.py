@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
+from vot_memory.metrics.events import score_events
 from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
 from vot_memory.reports.speed import Speed, read_speed
@@ -23,6 +24,8 @@ SCORE_COLUMNS = [*MEASURE_COLUMNS, "visible_iou", "absent_correct"]
 COUNT_COLUMNS = ["tracked", "drifted", "missed", "hallucinated", "silent"]
 _LONG_OPTION = 16  # letters of an option's value in a label
 OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS]
+EVENT_MEANS = ["overlap", "drifted", "missed", "part"]
+EVENT_COLUMNS = ["sequence", "object", "event", "frames", *EVENT_MEANS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class RunScores:
         label: name of the row: the policy and its changed options.
         objects: a row for each scored object with `OBJECT_COLUMNS`; NaN where undefined. `frames`
             counts the frames that are scored.
+        events: a row for each scored object and event (`EVENT_COLUMNS`); NaN where undefined.
         missing: sequences without records that did not fail (not run yet).
         failed: sequence -> why it has no records.
         offline: whether masks were revised after the last frame.
@@ -44,6 +48,7 @@ class RunScores:
     identity: Identity
     label: str
     objects: DataFrame
+    events: DataFrame
     missing: tuple[str, ...]
     failed: dict[str, Failure]
     offline: bool
@@ -57,6 +62,14 @@ class RunScores:
         means = groups[SCORE_COLUMNS].mean()
         means.insert(0, "objects", groups.size())
         means.insert(1, "frames", groups["frames"].sum())
+        return means.reset_index()
+
+    @property
+    def sequence_events(self) -> DataFrame:
+        """Mean over the objects of each sequence and event that define a value; frames add up."""
+        groups = self.events.groupby(["sequence", "event"], sort=False)
+        means = groups[EVENT_MEANS].mean()
+        means.insert(0, "frames", groups["frames"].sum())
         return means.reset_index()
 
 
@@ -76,6 +89,7 @@ def score_runs(
     import pandas as pd
 
     rows: list[list[dict[str, Any]]] = [[] for _ in folders]
+    events: list[list[dict[str, Any]]] = [[] for _ in folders]
     missing: list[list[str]] = [[] for _ in folders]
     offline = [False] * len(folders)
     for sequence in sequences:
@@ -83,8 +97,9 @@ def score_runs(
             if folder.missing([sequence]):
                 missing[i].append(sequence.name)
                 continue
-            found, late = _score_sequence(folder, sequence, toolkit_compatible)
-            rows[i] += found
+            objects, happened, late = _score_sequence(folder, sequence, toolkit_compatible)
+            rows[i] += objects
+            events[i] += happened
             offline[i] |= late
     labels = run_labels([folder.identity for folder in folders])
     scores = []
@@ -95,6 +110,9 @@ def score_runs(
                 identity=folder.identity,
                 label=labels[i],
                 objects=pd.DataFrame(rows[i], columns=OBJECT_COLUMNS),
+                events=pd.DataFrame(events[i], columns=EVENT_COLUMNS).astype(
+                    dict.fromkeys(EVENT_MEANS, float)
+                ),
                 missing=tuple(name for name in missing[i] if name not in failures),
                 failed={name: failures[name] for name in missing[i] if name in failures},
                 offline=offline[i],
@@ -122,9 +140,11 @@ def run_labels(identities: Seq[Identity]) -> list[str]:
 
 def _score_sequence(
     folder: RunFolder, sequence: Sequence, toolkit_compatible: bool
-) -> tuple[list[dict[str, Any]], bool]:
-    """A row an object, and whether any record is offline."""
-    rows, offline = [], False
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+    """A row an object, a row an object and event, and whether any record is offline."""
+    rows, events, offline = [], [], False
+    # Labels speak about one object; of several, nothing says which one that is.
+    labels = sequence.labels if len(sequence.objects) == 1 else {}
     for track in sequence.objects:
         record = folder.read(sequence.name, track.id)
         try:
@@ -133,9 +153,12 @@ def _score_sequence(
             raise InputError(
                 f"In {folder.path}, object {track.id} of {sequence.name}: {error}"
             ) from error
-        rows.append({"sequence": sequence.name, "object": track.id, **_row(scores)})
+        name = {"sequence": sequence.name, "object": track.id}
+        rows.append(name | _row(scores))
+        found = score_events(scores.frames, track.first_frame, labels)
+        events += [name | event._asdict() for event in found]
         offline |= record.offline
-    return rows, offline
+    return rows, events, offline
 
 
 def _row(scores: ObjectScores) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.events import EventTable, make_events
 from vot_memory.reports.notes import incompleteness, notes
+from vot_memory.reports.pairing import defined, paired_gap
 from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
 from vot_memory.reports.speed import Speed
 from vot_memory.reports.text import count
-from vot_memory.statistics import holm, mean_interval, paired_difference
+from vot_memory.statistics import holm, mean_interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 UNRANKED = {"replay"}  # what was recorded may have been found with the ground truth
-_GAP_COLUMNS = ("difference", "difference_low", "difference_high", "wins", "ties", "losses", "p")
 _SETTING_COLUMNS = ("dataset", "model", "image_size", "dtype", "protocol", "prompt")
 _SPEED_COLUMNS = ("frames_per_second", "memory_ms", "bank_bytes")
 REMARKS = {  # remark -> its sign in tables and what it says below them
@@ -51,6 +51,7 @@ class Table:
         ranks: (label, measure) -> 1, 2 or 3.
         sequences: a row a run and sequence, with `difference` to the baseline in Q.
         objects: a row a run, sequence and object.
+        events: the runs by what happens in the frames; None where there is nothing to split.
         incomplete: what is missing or failed, in sentences; empty for complete runs.
         notes: what a reader has to know about the numbers, in sentences.
     """
@@ -63,6 +64,7 @@ class Table:
     ranks: dict[tuple[str, str], int]
     sequences: DataFrame
     objects: DataFrame
+    events: EventTable | None
     incomplete: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -129,6 +131,7 @@ def make_table(
         ranks=find_ranks(overview) if common else {},
         sequences=_stack(scored, [_with_difference(own, base) for own in quality]),
         objects=_stack(scored, [run.objects for run in scored]),
+        events=make_events(scored, common, reference, toolkit_compatible=toolkit_compatible),
         incomplete=incompleteness(runs, total),
         notes=notes(scored, overview, baseline, common, toolkit_compatible),
     )
@@ -195,30 +198,19 @@ def _overview_row(run: RunScores, sequences: DataFrame, base: Series | None) -> 
         "sequences": len(sequences),
         "objects": int(sequences["objects"].sum()),
         **{name: float(sequences[name].mean()) for name in SCORE_COLUMNS},
-        **_defined({"Q_low": quality.low, "Q_high": quality.high}),
-        **_gap(sequences["Q"], base),
+        **defined({"Q_low": quality.low, "Q_high": quality.high}),
+        **paired_gap(sequences["Q"], base),
         **_speed(run.speed),
         **{name: getattr(run.identity, name) for name in _SETTING_COLUMNS},
         "key": run.identity.key,
     }
 
 
-def _gap(quality: Series, base: Series | None) -> dict[str, float]:
-    """Paired difference to the baseline over the sequences of both."""
-    if base is None:
-        return dict.fromkeys(_GAP_COLUMNS, float("nan"))
-    paired = quality.index.intersection(base.index)
-    gap = paired_difference(quality.loc[paired].to_numpy(float), base.loc[paired].to_numpy(float))
-    p_value = gap.p_value if gap.n > 1 else None  # one pair tests nothing
-    values = (gap.mean, gap.low, gap.high, gap.wins, gap.ties, gap.losses, p_value)
-    return _defined(dict(zip(_GAP_COLUMNS, values, strict=True)))
-
-
 def _speed(speed: Speed | None) -> dict[str, Any]:
     if speed is None:
-        return _defined(dict.fromkeys(_SPEED_COLUMNS)) | {"machine": ""}
+        return defined(dict.fromkeys(_SPEED_COLUMNS)) | {"machine": ""}
     values = (speed.frames_per_second, speed.memory_ms, speed.bank_bytes)
-    return {**_defined(dict(zip(_SPEED_COLUMNS, values, strict=True))), "machine": speed.machine}
+    return {**defined(dict(zip(_SPEED_COLUMNS, values, strict=True))), "machine": speed.machine}
 
 
 def _remarks(run: RunScores) -> list[str]:
@@ -251,8 +243,3 @@ def _stack(runs: Seq[RunScores], frames: Seq[DataFrame]) -> DataFrame:
         copy.insert(1, "policy", run.identity.policy)
         labelled.append(copy)
     return pd.concat(labelled, ignore_index=True)
-
-
-def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
-    """NaN for None, as data frames have it."""
-    return {name: float("nan") if value is None else float(value) for name, value in values.items()}

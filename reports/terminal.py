@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.events import FRAMES
 from vot_memory.reports.markdown import PLACES, comparison
 from vot_memory.reports.text import MINUS, interval, number, one_line
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
+    from vot_memory.reports.events import EventTable
     from vot_memory.reports.report import Report
     from vot_memory.reports.tables import Table
 
@@ -33,6 +35,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_measures(table))
         if table.baseline is not None and len(table.overview) > 1:
             console.print(_comparison(table))
+            if table.events is not None:
+                console.print(_parts(table, table.events))
         for line in (*table.legend, *table.notes):
             console.print(Text(one_line(line), style="dim"))
     console.print()
@@ -59,6 +63,18 @@ def _comparison(table: Table) -> Grid:
         cells = ["baseline", "", "", ""] if label == table.baseline else comparison(row)
         cells[2] = cells[2].replace(" ", "")
         grid.add_row(_name(table, label), *cells, number(row["frames_per_second"], 1))
+    return grid
+
+
+def _parts(table: Table, events: EventTable) -> Grid:
+    """How much of the difference in Q comes from the frames of each event."""
+    kinds = events.kinds(FRAMES)
+    heads = (kind.replace(" ", "\n") for kind in kinds)
+    grid = _grid(f"Q {MINUS} {one_line(table.baseline or '')} from", *heads, "all\nframes")
+    for label in table.overview["label"]:
+        if label != table.baseline:
+            parts = [*events.parts(label), sum(events.parts(label))]
+            grid.add_row(_name(table, label), *(number(part, signed=True) for part in parts))
     return grid
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 UNDEFINED = "–"  # noqa: RUF001  the dash that tables use for "undefined"
 MINUS = "\N{MINUS SIGN}"
@@ -62,6 +63,12 @@ def markdown(text: str) -> str:
     """
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+
+
+def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], align: str = "---:") -> str:
+    """A Markdown table of cells that are Markdown already; `align` is for all but the first."""
+    lines = [heads, ["---"] + [align] * (len(heads) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def csv_cell(text: str) -> str:

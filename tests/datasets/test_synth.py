@@ -107,6 +107,18 @@ def test_a_walk_over_a_split_keeps_few_scenes():
     assert synth._scene.cache_info().currsize <= 2
 
 
+def test_masks_and_labels_draw_each_frame_once(monkeypatch):
+    drawn = []
+    draw = synth.Scene.draw
+    monkeypatch.setattr(synth.Scene, "draw", lambda self, t: drawn.append(t) or draw(self, t))
+    sequence = synth.load("dev", 1, 13)[0]
+    masks = list(sequence.objects[0].rles)
+    assert masks == list(sequence.objects[0].rles)
+    assert len(sequence.labels["occluded"]) == len(masks) == 13
+    assert sorted(t for t in drawn if t) == list(range(1, 13))
+    assert masks == [sequence.objects[0].rles[t] for t in range(13)]
+
+
 def test_seed_ranges_are_disjoint():
     starts = sorted(synth.SEED_RANGES.values())
     assert len(starts) == 5

@@ -25,12 +25,25 @@ def bar(width: int) -> dict[str, Any]:
     return encode(mask)
 
 
-def sequence(name: str, objects: tuple[str, ...] = ("1",), absent: int = 0) -> Sequence:
-    """The object fills the picture, and is absent on the last frames."""
-    truth = tuple(bar(100 if t < FRAMES - absent else 0) for t in range(FRAMES))
+def sequence(
+    name: str,
+    objects: tuple[str, ...] = ("1",),
+    absent: int = 0,
+    away: tuple[int, ...] = (),
+    labels: Mapping[str, Any] | None = None,
+) -> Sequence:
+    """The object fills the picture; it is absent on the last frames and where it is away."""
+    gone = {*away, *range(FRAMES - absent, FRAMES)}
+    truth = tuple(bar(0 if t in gone else 100) for t in range(FRAMES))
     tracks = tuple(ObjectTrack(i, 0, truth) for i in objects)
-    digest = hashlib.sha256(f"{name} {objects} {absent}".encode()).hexdigest()
-    return Sequence(name, np.zeros((FRAMES, *SIZE, 3), np.uint8), tracks, SIZE, 24.0, digest)
+    digest = hashlib.sha256(f"{name} {objects} {sorted(gone)}".encode()).hexdigest()
+    frames = np.zeros((FRAMES, *SIZE, 3), np.uint8)
+    return Sequence(name, frames, tracks, SIZE, 24.0, digest, labels or {})
+
+
+def at(*frames: int) -> np.ndarray:
+    """A label that holds on some frames."""
+    return np.isin(np.arange(FRAMES), frames)
 
 
 def record(seq: Sequence, track: ObjectTrack, policy: str, widths: list[int], offline: bool):

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from vot_memory.reports import plots
+from vot_memory.reports.canvas import save
 from vot_memory.reports.labels import label_points
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.style import STYLES, style_of, styles_for
@@ -31,8 +32,8 @@ def make(results):
 @pytest.mark.parametrize("draw", [plots.ar_plot, plots.sequence_plot])
 def test_the_same_table_gives_the_same_bytes(make, draw, tmp_path):
     table = make(5, ["fifo", "first"])
-    first = plots.save(draw(table), tmp_path / "a")
-    again = plots.save(draw(table), tmp_path / "b")
+    first = save(draw(table), tmp_path / "a")
+    again = save(draw(table), tmp_path / "b")
     assert [file.suffix for file in first] == [".png", ".svg"]
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
     assert b"<dc:date>" not in first[1].read_bytes()
@@ -82,7 +83,7 @@ def test_nothing_defined_gives_no_plot(make):
 def test_names_are_never_mathematics(make, tmp_path):
     table = make(3, ["fifo", r"$\frac{$"])
     for draw in (plots.ar_plot, plots.sequence_plot):
-        plots.save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
+        save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
 
 
 def test_labels_cover_neither_each_other_nor_points():

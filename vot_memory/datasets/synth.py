@@ -136,10 +136,12 @@ def _drawn(source: _Source, t: int) -> Drawn:
 
 
 @lru_cache(maxsize=2)
-def _labels(source: _Source) -> dict[str, Any]:
+def _annotation(source: _Source) -> tuple[tuple[RLE, ...], dict[str, Any]]:
+    """The target's masks and the labels; whoever scores wants both, and a frame drawn only once."""
     scene = _scene(source)
     drawn = [scene.draw(t) for t in range(source.num_frames)]
-    return {"strength": scene.strength, **_happenings(scene, drawn)}
+    masks = tuple(encode(d.labels == 1) for d in drawn)
+    return masks, {"strength": scene.strength, **_happenings(scene, drawn)}
 
 
 class _PerFrame:
@@ -176,7 +178,7 @@ class SynthMasks(_PerFrame):
         return encode(self._at(t).labels == 1)
 
     def __iter__(self) -> Iterator[RLE]:
-        return (self[t] for t in range(len(self)))
+        return iter(_annotation(self._source)[0])
 
 
 class SynthLabels(Mapping[str, Any]):
@@ -190,7 +192,7 @@ class SynthLabels(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key not in self._KEYS:
             raise KeyError(key)
-        return _labels(self._source)[key]
+        return _annotation(self._source)[1][key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._KEYS)
