@@ -186,10 +186,8 @@ class Mosam(BasePolicy):
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """Prompt, newest reliable frames and the last one, rows by rank; SAM 2's pointers."""
-        wanted = self._readable(bank)
-        if self.config.last_frame:
-            wanted |= reading.stored(bank) & (bank.frame == t[:, None] - 1)
-        slots = reading.latest(bank, wanted, bank.slots - 1)
+        last = reading.stored(bank) & (bank.frame == t[:, None] - 1)
+        slots = reading.latest(bank, self._readable(bank) | last, bank.slots - 1)
         ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
         tpos = reading.tpos_by_rank(slots)
         plan = reading.plan(bank, slots, tpos, ptrs, dist, state["max_ptrs"])

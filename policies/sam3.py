@@ -115,7 +115,7 @@ class Sam3(BasePolicy):
 
         limit = state["max_ptrs"] - 1
         found = torch.minimum(state["valid_frames"], limit) + (last & ~valid).any(1)
-        pointed = rank + 1 <= torch.minimum(limit, found - 1)[:, None]
+        pointed = rank + 1 < found[:, None]
         newest_first = torch.where(pointed, scan, UNUSED).flip(1)
         ptrs = torch.cat([torch.zeros_like(t)[:, None], newest_first], dim=1)
         dist = torch.cat([t[:, None], rank.flip(1) + 1], dim=1).to(torch.float32)

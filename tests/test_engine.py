@@ -330,57 +330,8 @@ def test_second_prompt_is_refused(engine, features, masks):
         tracker.track(features[1], {name: masks[name]})
 
 
-class Foreign(Fifo):
-    """A plug-in that answers wrongly."""
-
-    name = "foreign"
-    wrong = ""
-
-    def read(self, state, bank, t):
-        plan = super().read(state, bank, t)
-        if self.wrong == "slot":
-            plan.slots[:, -1] = 9
-        if self.wrong == "empty slot":
-            plan.slots[:, -1] = 6
-        if self.wrong == "temporal row":
-            plan.tpos[:, 0] = 7
-        return plan
-
-    def select(self, state, bank, candidates, t):
-        chosen = super().select(state, bank, candidates, t)
-        if self.wrong == "candidate":
-            chosen.mask[:] = 3
-        if self.wrong == "parent":
-            chosen.parent = torch.zeros_like(t)
-        return chosen
-
-    def write(self, state, bank, candidates, selection, t):
-        write = super().write(state, bank, candidates, selection, t)
-        if self.wrong == "prompt":
-            write.slot[:] = 0
-        return write
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ("slot", r"reads slot 9, which does not exist \(0..6\)"),
-        ("empty slot", "reads slot 6, which is empty"),
-        ("temporal row", "temporal row 7 is outside 0..6"),
-        ("candidate", "chooses candidate 3, there are 3"),
-        ("parent", "continues row 0 of another object"),
-        ("prompt", r"writes slot 0; slots 1\.\.6 can be replaced"),
-    ],
-)
-def test_wrong_answers_name_policy_object_and_frame(engine, features, masks, wrong, words):
-    policy = Foreign()
-    policy.wrong = wrong
-    with pytest.raises(InputError, match=rf"Policy 'foreign', object '\w+', frame 1: {words}"):
-        list(play(engine, policy, features[:3], masks))
-
-
 @pytest.mark.golden
-@pytest.mark.parametrize("name", ["fifo", "first", "random"])
+@pytest.mark.parametrize("name", ["fifo", "first", "random", "mosam", "sam3"])
 def test_contract(name):
     for check in check_policy(name):
         assert check.ok, check
@@ -432,7 +383,7 @@ class ScriptedBackbone(Backbone):
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("name", ["fifo", "first", "random"])
+@pytest.mark.parametrize("name", ["fifo", "first", "random", "mosam", "sam3"])
 def test_memory_is_flat(backbone, features, masks, name):
     """The same bytes after 200 and 10,000 frames, and no growth of the process."""
     scripted = ScriptedBackbone(backbone.model, backbone.name)
