@@ -257,7 +257,10 @@ def test_a_policy_that_fails_leaves_the_others_alone(videos, tmp_path, plug_in):
     report = run(make_settings(tmp_path / "results", "broken", "fifo"))
     ((sequence, reason),) = report.failed
     assert sequence == "b"
-    assert reason.startswith("broken: frame 4: ZeroDivisionError at test_runner.py:")
+    assert reason.startswith(
+        "broken: frame 4: Policy 'broken', objects '1', '2', frame 4: "
+        "read raised ZeroDivisionError at test_runner.py:"
+    )
     failure = folder_of(report, "broken").failures()["b"]
     assert (failure.type, failure.frame) == ("ZeroDivisionError", 4)
     assert folder_of(report, "fifo").missing(videos) == []

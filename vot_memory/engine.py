@@ -18,7 +18,6 @@ from vot_memory.backbone import Backbone, Features
 from vot_memory.bank import Bank, Entry, Source
 from vot_memory.candidates import Candidates
 from vot_memory.datasets.prompts import Prompt
-from vot_memory.errors import InputError
 from vot_memory.policy import (
     DISCARD,
     PROMPT,
@@ -30,7 +29,16 @@ from vot_memory.policy import (
     State,
     Write,
 )
-from vot_memory.ranges import check_plan, check_selection, check_write
+from vot_memory.ranges import (
+    asking,
+    check_plan,
+    check_prompts,
+    check_prompts_taken,
+    check_same_state,
+    check_selection,
+    check_state,
+    check_write,
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,11 @@ class Engine:
             spec.slots, spec.pointers, b.memory_shape, b.hidden_dim, b.num_maskmem, self.device
         )
         none = torch.zeros(0, dtype=torch.int64, device=self.device)
-        return Track(policy, bank, policy.reset(0, self.device, num_frames), num_frames, none, none)
+        track = Track(policy, bank, {}, num_frames, none, none)
+        with asking(track, "reset"):
+            track.state = policy.reset(0, self.device, num_frames)
+        check_state(track, track.state, 0)
+        return track
 
     # ---- prompt ----------------------------------------------------------------------------
 
@@ -134,18 +146,16 @@ class Engine:
         Args:
             track: the track; its `frame` is the current one.
             features: the encoded picture.
-            prompts: object id -> prompt. A second prompt of an object is an InputError.
+            prompts: object id -> prompt.
             sequence: name of the video, for policies that recognise it.
 
         Returns:
             The prediction for the new objects, G = len(prompts).
+
+        Raises:
+            InputError: a second prompt of an object, or a kind that the policy does not take.
         """
-        for name in prompts:
-            if name in track.objects:
-                raise InputError(
-                    f"Object {name!r} got a second prompt at frame {track.frame}: one prompt an "
-                    "object is supported; give a new object another id."
-                )
+        check_prompts_taken(track, prompts, track.frame)
         with self.backbone.autocast():
             heads = [
                 self.backbone.decode_prompt(
@@ -187,15 +197,19 @@ class Engine:
             ),
         )
         track.bank.write(zero, entry)
-        track.policy.on_prompt(track.state, track.bank, entry)
+        with asking(track, "on_prompt", list(prompts)):
+            track.policy.on_prompt(track.state, track.bank, entry)
         return Prediction(logits, _padded([h.ious[0] for h in heads]), obj, chosen, row)
 
     def _grow(self, track: Track, names: list[str]) -> Tensor:
         """Add rows for new objects; returns the first row of each, int64 [n]."""
         per, before = track.policy.spec.rows_per_object, track.bank.rows
+        with asking(track, "reset", names):
+            fresh = track.policy.reset(len(names) * per, self.device, track.num_frames)
+        check_state(track, fresh, len(names) * per, names)
+        check_same_state(track, fresh, names)
         groups = torch.arange(len(track.objects), len(track.objects) + len(names))
         track.bank.grow(groups.repeat_interleave(per).to(self.device))
-        fresh = track.policy.reset(len(names) * per, self.device, track.num_frames)
         track.state = {k: _appended(track.state[k], v) for k, v in fresh.items()}
         first = before + per * torch.arange(len(names), device=self.device)
         track.start = torch.cat(
@@ -220,14 +234,17 @@ class Engine:
         """
         policy, bank = track.policy, track.bank
         t = track.frame - track.start
-        read = policy.read(track.state, bank, t)
+        with asking(track, "read"):
+            read = policy.read(track.state, bank, t)
         check_plan(track, read)
-        own = policy.prompts(track.state, bank, features)
+        with asking(track, "prompts"):
+            own = policy.prompts(track.state, bank, features)
         rows, back = self._distinct(track, read)
         with self.backbone.autocast():
             conditioned = self._attend(bank, features, read, rows)
             hints: list[Tensor | None] = [None] * 4
             if own is not None:
+                check_prompts(track, own)
                 given = (own.points, own.labels, own.dense, own.dense_valid)
                 hints = [None if x is None else x[rows] for x in given]
             heads = self.backbone.decode(conditioned, features, *hints)
@@ -242,7 +259,8 @@ class Engine:
         )
         if back is not None:
             candidates = candidates.take(back)
-        selection = policy.select(track.state, bank, candidates, t)
+        with asking(track, "select"):
+            selection = policy.select(track.state, bank, candidates, t)
         check_selection(track, selection, candidates)
         key = None if back is None else rows[back]
         parent, everyone = selection.parent, torch.arange(bank.rows, device=self.device)
@@ -270,8 +288,10 @@ class Engine:
         """Apply `write`, or the policy's own answer; returns the written slots, int64 [B]."""
         bank, selection, candidates = track.bank, pending.selection, pending.candidates
         if write is None:
-            write = track.policy.write(track.state, bank, candidates, selection, pending.t)
+            with asking(track, "write"):
+                write = track.policy.write(track.state, bank, candidates, selection, pending.t)
         check_write(track, write)
+        check_state(track, track.state, bank.rows)
         everyone = torch.arange(bank.rows, device=self.device)
         chosen = everyone, selection.mask
         iou, obj, ptr = candidates.ious[chosen], candidates.obj, candidates.ptrs[chosen]

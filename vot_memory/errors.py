@@ -1,9 +1,12 @@
-"""The one exception that means "the input is wrong", as opposed to "the program is wrong"."""
+"""The exceptions that mean "the input is wrong", as opposed to "the program is wrong"."""
 
 from __future__ import annotations
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -11,6 +14,28 @@ class InputError(Exception):
 
     The command line prints the sentence without a traceback and exits with code 2.
     """
+
+
+class PolicyError(InputError):
+    """A policy broke its contract; names policy, object and frame.
+
+    `__cause__` is the exception that one of its methods raised, if it was that.
+    """
+
+
+def described(error: BaseException, cls: type | None = None) -> str:
+    """One line such as "KeyError at mine.py:31 ('n')".
+
+    Args:
+        error: what was raised.
+        cls: whose file is to blame: the innermost line in it is named, else that of the raise.
+    """
+    steps = list(traceback.extract_tb(error.__traceback__))
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) if cls else None
+    steps = [step for step in steps if step.filename == file] or steps
+    place = f" at {Path(steps[-1].filename).name}:{steps[-1].lineno}" if steps else ""
+    message = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}{place}" + (f" ({message})" if message else "")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

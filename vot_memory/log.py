@@ -34,11 +34,15 @@ class Log:
         self._file.write(parent.cpu().numpy().astype(np.int64).tobytes())
         self._file.write(logits.cpu().numpy().astype(np.float32).tobytes())
 
+    def rows(self, frame: int) -> int:
+        """B of a frame."""
+        return self._shapes[frame][0]
+
     def parent(self, frame: int) -> Tensor:
         """int64 [B] of a frame; rows that began there are their own parents."""
         self._file.seek(self._offsets[frame])
-        rows = self._shapes[frame][0]
-        return torch.from_numpy(np.frombuffer(self._file.read(8 * rows), np.int64).copy())
+        raw = self._file.read(8 * self.rows(frame))
+        return torch.from_numpy(np.frombuffer(raw, np.int64).copy())
 
     def logits(self, frame: int) -> Tensor:
         """float32 [B, h, w] of a frame."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vot_memory.backbone import Features
     from vot_memory.bank import Bank, Entry
     from vot_memory.candidates import Candidates
+    from vot_memory.datasets.prompts import PromptKind
     from vot_memory.log import Log
 
 State = dict[str, Any]  # str -> Tensor [B, ...]; values are replaced, never shared with the model
@@ -62,6 +63,7 @@ class PolicySpec:
         pointers: L, length of the ring of recent object pointers.
         rows_per_object: rows of a group (SAM2Long: 3).
         object_gate: the object counts as visible when its score logit is above this.
+        prompts: kinds of prompt that an object may begin with.
         release: what protocol release uses.
         source: paper, section and release commit the policy follows.
         parity: in a few words, how far equality with that release is established.
@@ -72,6 +74,7 @@ class PolicySpec:
     pointers: int = 16
     rows_per_object: int = 1
     object_gate: float = 0.0
+    prompts: tuple[PromptKind, ...] = ("mask", "box", "point")
     release: Preset = field(default_factory=Preset)
     source: str = ""
     parity: str = ""
@@ -111,7 +114,8 @@ class Selection:
         mask: int64 [B], which of its parent's candidates the row takes.
         parent: int64 [B], the row (of the same group) that row b continues; None = itself. All
             row-indexed memory is gathered by it before `write` is called.
-        output: int64 [G], which row of each group is the answer; None = the group's first.
+        output: int64 [G], which row of its group answers for each object, 0 ...
+            rows_per_object - 1; None = the group's first.
     """
 
     mask: Tensor
@@ -153,7 +157,11 @@ class Prompts:
 
 @runtime_checkable
 class MemoryPolicy(Protocol):
-    """Decides what is read, chosen and written; see the module's docstring for its words."""
+    """Decides what is read, chosen and written; see the module's docstring for its words.
+
+    The class also has `Config`, a frozen dataclass whose fields are the policy's options; an
+    instance of it is the one argument of the constructor.
+    """
 
     name: ClassVar[str]
     spec: PolicySpec

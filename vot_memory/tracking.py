@@ -24,6 +24,7 @@ from vot_memory.datasets.prompts import Prompt
 from vot_memory.engine import Engine, Pending, Prediction
 from vot_memory.log import Log
 from vot_memory.policy import MemoryPolicy
+from vot_memory.ranges import asking, check_prompts_taken, check_revision
 
 
 @dataclass
@@ -100,13 +101,15 @@ class Tracker:
             prompts: object id -> prompt of objects that begin here.
 
         Raises:
-            InputError: a prompt that does not fit the picture, or a second one for an object.
+            InputError: a prompt that does not fit the picture or the policy, or a second one for an
+                object; the track is as before. Or an answer of the policy that is out of range.
         """
         features = picture if isinstance(picture, Features) else self.engine.encode_image(picture)
         self._size = features.video_size
+        track = self.state
         for prompt in (prompts or {}).values():
             prompt.validate(self._size)
-        track = self.state
+        check_prompts_taken(track, prompts or {}, track.frame + 1)
         track.frame += 1
         pending = self.engine.propose(track, features) if track.objects else None
         slots = None if pending is None else self.engine.commit(track, pending)
@@ -129,9 +132,11 @@ class Tracker:
         """
         if self._log is None:
             return None
-        rows = self.policy.finish(self.state.state, self._log)
+        with asking(self.state, "finish"):
+            rows = self.policy.finish(self.state.state, self._log)
         if rows is None:
             return None
+        check_revision(self.state, rows, self._log)
         revised: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in self.state.objects}
         for frame in range(self._log.frames):
             logits = self._log.logits(frame)

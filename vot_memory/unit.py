@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vot_memory.datasets.prompts import Prompt, prompt_from_truth
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import Sequence
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, PolicyError, described
 from vot_memory.results import COLUMNS, Failure, Record, rounded
 
 if TYPE_CHECKING:
@@ -136,13 +135,12 @@ class _Lane:
 
     def fail(self, error: Exception, frame: int | None) -> None:
         """Drop out of the pass."""
-        sentence = str(error)
-        if not isinstance(error, InputError):  # a bug: say where
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{last.filename.replace(chr(92), '/').rpartition('/')[2]}:{last.lineno}"
-            sentence = f"{type(error).__name__} at {place}: {error}"
+        cause = error.__cause__ if isinstance(error, PolicyError) else None
         self.failure = Failure(
-            sequence=self.sequence.name, error=sentence, type=type(error).__name__, frame=frame
+            sequence=self.sequence.name,
+            error=str(error) if isinstance(error, InputError) else described(error),
+            type=type(cause or error).__name__,
+            frame=frame,
         )
 
     def outcome(self, decoding: Seconds, policies: int) -> Outcome:

@@ -6,7 +6,7 @@ Coordinates are pixels with x to the right and y downwards; pixel (0, 0) is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ PromptKind = Literal["mask", "box", "point"]
 class MaskPrompt:
     """The object's mask, bool [H, W]."""
 
+    kind: ClassVar[PromptKind] = "mask"
     mask: NDArray[np.bool_]
 
     def validate(self, size: tuple[int, int]) -> None:
@@ -44,6 +45,7 @@ class BoxPrompt:
     SAM 2 was trained. So an object one pixel wide has x0 == x1.
     """
 
+    kind: ClassVar[PromptKind] = "box"
     xyxy: NDArray[np.float64]
 
     @classmethod
@@ -82,6 +84,7 @@ class BoxPrompt:
 class PointPrompt:
     """Clicks on one frame: points float [N, 2] (x, y), labels int [N], 1 = object, 0 = not it."""
 
+    kind: ClassVar[PromptKind] = "point"
     points: NDArray[np.float64]
     labels: NDArray[np.int64]
 
