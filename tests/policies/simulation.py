@@ -22,8 +22,10 @@ class Simulation:
         self.bank.write(torch.zeros(rows, dtype=torch.int64), self.entry(0))
         policy.on_prompt(self.state, self.bank, self.entry(0))
 
-    def entry(self, frame: int, iou=0.9, obj=5.0, rows: torch.Tensor | None = None) -> Entry:
-        """The memory of a frame for all rows, or for some of them."""
+    def entry(
+        self, frame: int, iou=0.9, obj=5.0, rows: torch.Tensor | None = None, write=None, pixels=100
+    ) -> Entry:
+        """The memory of a frame for all rows, or for some of them, as a Write wants it."""
         rows = torch.arange(self.rows) if rows is None else rows
         n = len(rows)
         return Entry(
@@ -33,14 +35,15 @@ class Simulation:
             frame=torch.full((n,), frame),
             iou=self.each(iou)[rows],
             obj=self.each(obj)[rows],
-            pixels=torch.full((n,), 100),
-            tag=torch.zeros(n, dtype=torch.int8),
-            hard=torch.zeros(n, dtype=torch.bool),
+            pixels=self.each(pixels)[rows].long(),
+            tag=self.each(getattr(write, "tag", None))[rows].to(torch.int8),
+            hard=self.each(getattr(write, "hard", None))[rows].bool(),
             source=Source("clip", tuple(str(1 + i) for i in rows.tolist()), "model", 128),
         )
 
     def each(self, value) -> torch.Tensor:
-        """One float or a list of them as float32 [B]."""
+        """One float or a list of them as float32 [B]; None is 0."""
+        value = 0 if value is None else value
         return torch.as_tensor(value, dtype=torch.float32).expand(self.rows)
 
     def plan(self, t: int):
@@ -76,11 +79,22 @@ class Simulation:
         """Frame t with these candidates; the slot that row 0 put it in."""
         clock = torch.full((self.rows,), t)
         selection = self.policy.select(self.state, self.bank, candidates, clock)
+        if selection.parent is not None:
+            self.bank.reindex(selection.parent)
+            self.state = {k: v[selection.parent] for k, v in self.state.items()}
+            candidates = candidates.take(selection.parent)
         write = self.policy.write(self.state, self.bank, candidates, selection, clock)
-        iou = candidates.ious[torch.arange(self.rows), selection.mask]
+        chosen = torch.arange(self.rows), selection.mask
+        measured = ("pixels", "low") in candidates._measured
+        scores = {
+            "iou": candidates.ious[chosen],
+            "obj": candidates.obj,
+            "pixels": candidates.pixels("low")[chosen] if measured else 100,
+            "write": write,
+        }
         kept = (write.slot != DISCARD).nonzero()[:, 0]
-        self.bank.write(write.slot[kept], self.entry(t, iou, candidates.obj, kept))
-        entry = self.entry(t, iou, candidates.obj)
+        self.bank.write(write.slot[kept], self.entry(t, rows=kept, **scores))
+        entry = self.entry(t, **scores)
         self.bank.push_pointer(clock, entry.ptr, entry.iou, entry.obj, entry.pixels)
         return int(write.slot[0])
 

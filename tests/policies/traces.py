@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,10 @@ from vot_memory.backbone import Backbone, Heads
 from vot_memory.bank import Bank, Entry
 from vot_memory.candidates import Candidates
 from vot_memory.datasets.prompts import MaskPrompt
-from vot_memory.engine import Engine, Settings
-from vot_memory.policy import ANCHOR, DISCARD, UNUSED, ReadPlan
+from vot_memory.engine import Engine, Settings, Track
+from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan
 from vot_memory.registry import load_policy
+from vot_memory.tracking import Tracker
 
 # Release as recorded -> policy, its options, and post-processing.
 RELEASES = {
@@ -80,7 +82,25 @@ class Trace:
         return self._alike[frame]
 
     def masks(self, t: int) -> np.ndarray:
+        """Output at the size of the video, bool [H, W]; back-traced for sam2long."""
         return np.unpackbits(self.arrays["masks"][t], axis=-1).astype(bool)
+
+    def reference(self, t: int) -> torch.Tensor:
+        """Logits behind the output mask, float32 [H, W]: those of the candidate nearest to it."""
+        mask = torch.from_numpy(self.masks(t))
+        logits = self.logits(t).flatten(0, 1)[:, None].nan_to_num(nan=-1024)
+        full = F.interpolate(logits, mask.shape, mode="bilinear", align_corners=False)[:, 0]
+        return full[((full > 0) != mask).sum((1, 2)).argmin()]
+
+    def memories(self, t: int, hard: bool) -> torch.Tensor:
+        """Memories encoded for frame t, one a pathway, float32 [n, mem_dim, h, w]."""
+        which = (self.arrays["memory_frame"] == t) & (self.arrays["memory_hard"] == hard)
+        bits = self.arrays["memory_bf16"][which].view(np.int16)
+        return torch.from_numpy(bits).view(torch.bfloat16).float()
+
+    def pointers(self, t: int) -> torch.Tensor:
+        """Object pointers made for frame t, float32 [n, C]."""
+        return torch.from_numpy(self.arrays["pointer"][self.arrays["pointer_frame"] == t])
 
 
 def load(trace: Path, sequence: Path) -> Trace:
@@ -118,46 +138,45 @@ def assert_same_reads(trace: Trace, t: int, bank: Bank, plan: ReadPlan) -> None:
         assert sorted(map(trace.alike, pointers)) == sorted(map(trace.alike, recorded)), where
 
 
-def assert_same_record(trace: Trace, t: int, chosen: dict) -> None:
-    """Scores of the choice, anchors and cumulative scores, as far as the release has them."""
-    frame = trace.record[t]
-    for key, ours in chosen.items():
-        if frame.get(key) is not None:
-            np.testing.assert_allclose(ours, frame[key], atol=DECISION, err_msg=f"{trace} {t}")
+def assert_same_scores(trace: Trace, t: int, ours: dict[str, list]) -> None:
+    """Predicted IoU and motion score of the choice, cumulative scores, anchors, where recorded."""
+    for key, value in ours.items():
+        if trace.record[t].get(key) is not None:
+            where = f"{trace}, frame {t}, {key}"
+            recorded = trace.record[t][key]
+            np.testing.assert_allclose(value, recorded, atol=DECISION, rtol=0, err_msg=where)
 
 
-def decisions(policy, bank: Bank, state: dict, candidates: Candidates, selection, write, t) -> dict:
-    rows = torch.arange(bank.rows)
-    found = {"best_iou_score": candidates.ious[rows, selection.mask].tolist()}
-    if "score" in state:
-        found = {"acc_score": state["score"].tolist()}
-    return found
+def anchors(bank: Bank, t: int) -> list[int]:
+    """[t] if the memory of frame t became an anchor."""
+    return [t] if bool(((bank.frame == t) & (bank.tag == ANCHOR)).any()) else []
 
 
-def play_decisions(trace: Trace, candidates_of) -> None:
-    """Level 1: recorded scores in, decisions out, without weights."""
-    policy = trace.policy()
+# ---- level 1: recorded scores in, decisions out, without weights ----------
+
+
+def play_decisions(trace: Trace, candidates_of: Callable[[int, int], Candidates]) -> None:
+    """Every read and decision equals the recorded one.
+
+    Args:
+        trace: the recorded run.
+        candidates_of: (frame, rows) -> what was decided on.
+    """
+    policy, cpu = trace.policy(), torch.device("cpu")
     spec, rows = policy.spec, policy.spec.rows_per_object
-    cpu = torch.device("cpu")
     bank = Bank(spec.slots, spec.pointers, (1, 1, 1), 4, 7, cpu)
     bank.grow(torch.zeros(rows, dtype=torch.int64))
     state = policy.reset(rows, cpu, len(trace))
-    everyone = torch.arange(rows)
-    post = RELEASES[trace.release][2]
+    everyone, zero = torch.arange(rows), torch.zeros(rows, dtype=torch.int64)
 
     def entry(which, frame, iou, obj, pixels, tag, hard):
-        n = len(which)
-        return Entry(
-            which, torch.zeros(n, 1, 1, 1), torch.zeros(n, 4), frame, iou, obj, pixels, tag, hard
-        )
+        nothing = torch.zeros(len(which), 1, 1, 1), torch.zeros(len(which), 4)
+        return Entry(which, *nothing, frame, iou, obj, pixels, tag, hard)
 
-    zero, one = torch.zeros(rows, dtype=torch.int64), torch.ones(rows)
-    first = entry(
-        everyone, zero, one, 10 * one, zero + 1, zero.to(torch.int8), one.bool() & post.hard_prompt
-    )
-    bank.write(zero, first)
-    policy.on_prompt(state, bank, first)
-    anchors: list[int] = []
+    prompt = entry(everyone, zero, zero + 1.0, zero + 10.0, zero + 1, zero, zero.bool())
+    bank.write(zero, prompt)
+    policy.on_prompt(state, bank, prompt)
+    inserted: list[int] = []
     for t in range(1, len(trace)):
         clock = torch.full((rows,), t)
         assert_same_reads(trace, t, bank, policy.read(state, bank, clock))
@@ -168,26 +187,148 @@ def play_decisions(trace: Trace, candidates_of) -> None:
             state = {k: v.index_select(0, selection.parent) for k, v in state.items()}
             candidates = candidates.take(selection.parent)
         write = policy.write(state, bank, candidates, selection, clock)
-        iou = candidates.ious[everyone, selection.mask]
-        pixels = candidates.pixels("low")[everyone, selection.mask]
-        tag = zero.to(torch.int8) + 1 if write.tag is None else write.tag
+        chosen = everyone, selection.mask
+        iou, pixels = candidates.ious[chosen], candidates.pixels("low")[chosen]
+        tag = zero + RECENT if write.tag is None else write.tag
         hard = zero.bool() if write.hard is None else write.hard
         kept = (write.slot != DISCARD).nonzero()[:, 0]
-        bank.write(
-            write.slot[kept],
-            entry(
-                kept,
-                clock[kept],
-                iou[kept],
-                candidates.obj[kept],
-                pixels[kept],
-                tag[kept],
-                hard[kept],
-            ),
-        )
+        each = (x[kept] for x in (clock, iou, candidates.obj, pixels, tag, hard))
+        bank.write(write.slot[kept], entry(kept, *each))
         bank.push_pointer(clock, torch.zeros(rows, 4), iou, candidates.obj, pixels)
-        anchors += [t] * bool((tag[kept] == ANCHOR).any())
-        found = decisions(policy, bank, state, candidates, selection, write, t)
-        if trace.record[t].get("anchors") is not None:
-            found["anchors"] = anchors
-        assert_same_record(trace, t, found)
+        inserted += anchors(bank, t)
+        scores = {"anchors": inserted}
+        if "score" in state:
+            scores["acc_score"] = state["score"].tolist()
+        else:
+            scores["best_iou_score"] = iou.tolist()
+        assert_same_scores(trace, t, scores)
+
+
+# ---- level 2: teacher-forced, every step from the recorded state ----------
+
+
+class TaughtBackbone(Backbone):
+    """Compares what it computes with the recording, and goes on with the recording."""
+
+    trace: Trace
+    frame = 0
+
+    def gated(self, heads: Heads, gate: float) -> Heads:
+        """Candidates of a tracking frame; pathways that the record lacks follow the first."""
+        ours, trace, t = super().gated(heads, gate), self.trace, self.frame
+        if t == 0:
+            return ours
+        ious, obj = trace.scores(t)
+        logits = trace.logits(t)[: len(ious)]
+        n = len(ious)
+        where = f"{trace}, frame {t}"
+        # The recording has 11 bits, so it is only as good as that.
+        _close(ours.logits[:n], logits, 1e-3, 2**-10, where)
+        _close(ours.ious[:n], ious, 1e-3, 0, where)
+        _close(ours.obj[:n], obj, 1e-3, 0, where)
+        row = torch.arange(len(ours.obj)).clamp(max=n - 1)
+        return Heads(logits[row], ious[row], obj[row], ours.ptrs)
+
+
+class TaughtEngine(Engine):
+    """Steps every pathway, alike or not, in its place."""
+
+    def _distinct(self, track, read):
+        return torch.arange(track.bank.rows), None
+
+
+@torch.inference_mode()
+def play_taught(trace: Trace, model: Backbone) -> None:
+    """From the recorded state every logit, pointer, memory and decision equals the recorded one."""
+    backbone = TaughtBackbone(model.model, model.name)
+    backbone.trace = trace
+    engine, policy = TaughtEngine(backbone, RELEASES[trace.release][2]), trace.policy()
+    track = engine.start(policy, len(trace))
+    inserted: list[int] = []
+    for t in range(len(trace)):
+        track.frame = backbone.frame = t
+        features = engine.encode_image(trace.frames[t])
+        if t == 0:
+            engine.prompt(track, features, {"1": MaskPrompt(trace.prompt)})
+        else:
+            clock = torch.full((track.bank.rows,), t)
+            assert_same_reads(trace, t, track.bank, policy.read(track.state, track.bank, clock))
+            engine.step(track, features)
+            inserted += anchors(track.bank, t)
+            assert_same_scores(trace, t, _scores(track, t) | {"anchors": inserted})
+        _teach(trace, t, track.bank)
+
+
+def _teach(trace: Trace, t: int, bank: Bank) -> None:
+    """Compare the memories and pointers of frame t, and put the recorded ones in their place."""
+    where = f"{trace}, frame {t}"
+    for row, slot in (bank.frame == t).nonzero().tolist():
+        recorded = trace.memories(t, bool(bank.hard[row, slot]) or t == 0)
+        ours, best = bank.feat[row, slot].float(), recorded[min(row, len(recorded) - 1)]
+        _close(ours, best, 1e-2, 2**-7, where)
+        bank.feat[row, slot] = best.to(torch.bfloat16)
+    for frames, ptrs in ((bank.frame, bank.ptr), (bank.ring_frame, bank.ring_ptr)):
+        for row, slot in (frames == t).nonzero().tolist():
+            recorded = trace.pointers(t)
+            nearest = recorded[(recorded - ptrs[row, slot]).abs().amax(1).argmin()]
+            _close(ptrs[row, slot], nearest, 1e-3, 1e-3, where)
+            ptrs[row, slot] = nearest
+
+
+def _close(ours: torch.Tensor, recorded: torch.Tensor, atol: float, rtol: float, where: str):
+    torch.testing.assert_close(
+        ours, recorded, atol=atol, rtol=rtol, msg=lambda text: f"{where}: {text}"
+    )
+
+
+def _scores(track: Track, t: int) -> dict[str, list]:
+    """Predicted IoU of the choice, or the cumulative scores of the pathways."""
+    if "score" in track.state:
+        return {"acc_score": track.state["score"].tolist()}
+    bank = track.bank
+    return {"best_iou_score": bank.ring_iou[0, t % bank.pointers].tolist()}
+
+
+# ---- level 3: free-running ----------
+
+
+@dataclass
+class Agreement:
+    """What a free run shares with the recorded one.
+
+    Attributes:
+        pixels: compared. close: of these, those whose recorded logit is within LOGIT of zero.
+        wrong: others that differ.
+        reads: frames compared. other_reads: frames at which something else was read.
+    """
+
+    pixels: int = 0
+    close: int = 0
+    wrong: int = 0
+    reads: int = 0
+    other_reads: int = 0
+
+
+def play_freely(trace: Trace, model: Backbone) -> Agreement:
+    """Run from the prompt on and count where masks and reads differ."""
+    engine, policy = Engine(model, RELEASES[trace.release][2]), trace.policy()
+    tracker = Tracker(engine, policy, num_frames=len(trace))
+    found, masks = Agreement(), []
+    for t in range(len(trace)):
+        if t:
+            track = tracker.state
+            plan = policy.read(track.state, track.bank, torch.full((track.bank.rows,), t))
+            found.reads += 1
+            try:
+                assert_same_reads(trace, t, track.bank, plan)
+            except AssertionError:
+                found.other_reads += 1
+        prompts = {"1": MaskPrompt(trace.prompt)} if t == 0 else None
+        masks.append(tracker.track(trace.frames[t], prompts).masks[0])
+    masks = (tracker.finish() or {"1": masks})["1"]
+    for t in range(1, len(trace)):
+        close = trace.reference(t).abs().numpy() <= LOGIT
+        found.pixels += close.size
+        found.close += int(close.sum())
+        found.wrong += int(((masks[t] != trace.masks(t)) & ~close).sum())
+    return found
