@@ -50,14 +50,15 @@ def event_plot(table: Table) -> Figure | None:
             _draw_gap(axes, y, cells[label], styles[label])
         axes.set_title(_head(table, table.events, event))
         axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="x", labelsize=7)
     panels[0].set_yticks(range(len(labels)), names, parse_math=False)
     panels[0].set_ylim(len(labels) - 0.4, -0.6)  # the table's order, from above
     panels[0].set_xlim(*_limits(gaps))
-    panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    panels[0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     panels[0].xaxis.set_major_formatter(lambda x, _: number(x, 2, signed=True))
     base = one_line(table.baseline or "")
     figure.supxlabel(
-        f"mean overlap {MINUS} that of {base}, 95% intervals over videos; hollow: 0 is within",
+        f"mean overlap {MINUS} that of {base}, 95% intervals over videos; filled: 0 lies outside",
         fontsize=9,
         parse_math=False,
     )
@@ -66,7 +67,7 @@ def event_plot(table: Table) -> Figure | None:
 
 
 def _draw_gap(axes: Axes, y: int, gap: dict[str, float], style: Style) -> None:
-    """A marker at the difference, hollow where the interval holds 0 or is missing."""
+    """A marker at the difference, filled where 0 lies outside the interval."""
     if not is_defined(gap["difference"]):
         return
     low, high = gap["difference_low"], gap["difference_high"]
