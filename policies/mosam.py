@@ -68,7 +68,8 @@ class MosamConfig:
     Attributes:
         num_maskmem: memories a frame attends to, the prompt included (SAM 2: 7).
         sparse_prompt: a click on the expected centre, the last mask's box moved there, both, none.
-        dense_prompt: the last mask's logits, moved there.
+        dense_prompt: the last mask's logits, moved there; None: yes, but not to nano, whose encoder
+            of such masks was never trained.
         max_logit: bound of the moved logits, as SAM 2 has it for masks that are fed back.
         memory_iou: predicted IoU above which a frame is reliable, 0..1.
         memory_object_score: object score logit above which it is.
@@ -79,7 +80,7 @@ class MosamConfig:
 
     num_maskmem: int = 7
     sparse_prompt: Literal["none", "point", "box", "both"] = "point"
-    dense_prompt: bool = True
+    dense_prompt: bool | None = None
     max_logit: float = 32.0
     memory_iou: float = 0.5
     memory_object_score: float = 0.0
@@ -133,12 +134,17 @@ class Mosam(BasePolicy):
             "centres": zeros(2, 2),  # (x, y) of the last two masks in input pixels, newest last
             "reliable": zeros(2, dtype=torch.bool),  # whether these tell motion
             "box": zeros(4),  # the last mask's
+            "dense": zeros(dtype=torch.bool),  # whether the model takes a dense prompt
             "logits": zeros(0, 0),  # the last mask's, [B, 4h, 4w]
             "keep": zeros(self.spec.slots, 0, dtype=torch.bool),  # pixels to read, [B, K, h * w]
         }
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
-        """All pixels of the prompt are read."""
+        """Whether the model takes a dense prompt; all pixels of the prompt are read."""
+        wanted = self.config.dense_prompt
+        if wanted is None:
+            wanted = entry.source is None or entry.source.model.partition("@")[0] != "nano"
+        state["dense"][entry.rows] = wanted
         if self.config.pixel_confidence > 0:
             if not state["keep"].shape[2]:
                 _, height, width = bank.memory_shape
@@ -150,7 +156,7 @@ class Mosam(BasePolicy):
     def prompts(self, state: State, bank: Bank, frame: Features) -> Prompts | None:
         """Click, box and mask where the object is expected, for rows whose motion is known."""
         c = self.config
-        if c.sparse_prompt == "none" and not c.dense_prompt:
+        if c.sparse_prompt == "none" and c.dense_prompt is False:
             return None
         known = state["reliable"].all(1)
         before, last = state["centres"].unbind(1)
@@ -159,13 +165,13 @@ class Mosam(BasePolicy):
         labels = LABELS[c.sparse_prompt]
         points = torch.stack([places[label] + motion for label in labels], dim=1)
         points = points.clamp(0, STEP * STEP * bank.memory_shape[2] - 1)
-        dense = None
-        if c.dense_prompt and bool(known.any()):
+        dense, valid = None, known & state["dense"]
+        if bool(valid.any()):
             shift = (motion / STEP).round().long()
-            moved = translated(state["logits"], torch.where(known[:, None], shift, 0))
+            moved = translated(state["logits"], torch.where(valid[:, None], shift, 0))
             dense = moved.clamp(-c.max_logit, c.max_logit)[:, None]
         label = torch.tensor(labels, dtype=torch.int32, device=known.device)
-        return Prompts(points, torch.where(known[:, None], label, -1), dense, known)
+        return Prompts(points, torch.where(known[:, None], label, -1), dense, valid)
 
     def _remember_motion(
         self, state: State, candidates: Candidates, choice: Tensor, reliable: Tensor
@@ -176,7 +182,7 @@ class Mosam(BasePolicy):
         found, centre = centres(logits > 0)
         state["centres"] = torch.stack([state["centres"][:, 1], centre], dim=1)
         state["reliable"] = torch.stack([state["reliable"][:, 1], reliable & found], dim=1)
-        if self.config.dense_prompt:
+        if self.config.dense_prompt is not False:
             state["logits"] = logits
         if 2 in LABELS[self.config.sparse_prompt]:
             first, last = candidates.boxes("low")[chosen].to(torch.float32).chunk(2, dim=1)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from simulation import Simulation
 
+from vot_memory.bank import Source
 from vot_memory.candidates import Candidates
 from vot_memory.contract import check_policy
 from vot_memory.datasets.prompts import MaskPrompt
@@ -142,6 +143,24 @@ def test_prompts_can_be_switched_off():
     assert dense.prompts().dense is not None
 
 
+@pytest.mark.parametrize(
+    ("model", "given", "dense"),
+    [
+        ("sam2.1-l@1234", None, True),
+        ("nano@1234", None, False),
+        ("nano@1234", "true", True),
+        ("sam2.1-l@1234", "false", False),
+    ],
+)
+def test_nano_gets_a_dense_prompt_only_when_told(model, given, dense):
+    policy = load_policy("mosam", {} if given is None else {"dense_prompt": given})
+    state = policy.reset(2, torch.device("cpu"), None)
+    source = Source("clip", ("1",), model, 128)
+    entry = SimpleNamespace(rows=torch.tensor([1]), source=source)
+    policy.on_prompt(state, SimpleNamespace(), entry)
+    assert state["dense"].tolist() == [False, dense]
+
+
 # ---- memory selection ----------------------------------------------------------------------------
 
 
@@ -262,8 +281,8 @@ def test_a_click_leaves_three_candidates_and_a_box_one(backbone, clip, sparse, c
 @pytest.mark.parametrize(
     "options",
     [
-        {"sparse_prompt": "both", "pixel_confidence": 0.9},
-        {"sparse_prompt": "none", "last_frame": False},
+        {"sparse_prompt": "both", "dense_prompt": True, "pixel_confidence": 0.9},
+        {"sparse_prompt": "none", "dense_prompt": True, "last_frame": False},
     ],
 )
 def test_contract_with_options(options):
