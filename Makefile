@@ -11,7 +11,7 @@ LIMITS  := $(VENV)/constraints.txt
 POLICIES := --policy fifo --policy first --policy random
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test fast lint bench clean
+.PHONY: help install dev demo test fast parity lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make demo      run three memory policies on an embedded split and report"
 	@echo "make test      install what development needs and run every test"
 	@echo "make fast      only the tests that take seconds"
+	@echo "make parity    policies beside recorded runs of their releases; TRACES=DIR adds recordings"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     frames per second beside SAM 2's own predictor, time of the measures"
 	@echo "make clean     remove build products and the demo's results"
@@ -58,6 +59,10 @@ test: $(VENV)/installed-dev
 
 fast: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not golden and not e2e'
+
+parity: $(VENV)/installed-dev
+	$(BIN)/python -m pytest tests/test_parity.py tests/policies/test_release_traces.py \
+	  $(if $(TRACES),--traces $(TRACES))
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--traces", type=Path, help="folder of recorded runs of the releases to test beside ours"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,3 +43,26 @@ def clip():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Make a package findable as pip would: its metadata with entry points, and its modules."""
+
+    def package(name, points, **modules):
+        folder = tmp_path / "site" / name
+        metadata = folder / f"{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = [f"{point} = {value}\n" for point, value in points.items()]
+        (metadata / "entry_points.txt").write_text("[vot_memory.policies]\n" + "".join(lines))
+        for module, source in modules.items():
+            (folder / f"{module}.py").write_text(source)
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.syspath_prepend(folder)
+        installed.extend(modules)
+
+    installed: list[str] = []
+    yield package
+    for module in installed:
+        sys.modules.pop(module, None)

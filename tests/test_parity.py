@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from vot_memory import models
 from vot_memory.backbone import Backbone
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from vot_memory.engine import Engine, Settings
-from vot_memory.registry import load_policy
 from vot_memory.verify import PREDICTOR, Started, fifo_logits, reference_logits, write_jpegs
 
 pytestmark = pytest.mark.golden
@@ -108,41 +104,3 @@ def test_hiera_tiny_at_256(video, kind):
     # num_frames is part of SAM 2's pointer rule, so both are told of all frames.
     for frame, ours in zip(range(10), fifo_logits(backbone, video[1], objects), strict=False):
         torch.testing.assert_close(ours["1"], theirs[frame], atol=TOLERANCE, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("release", "settings"),
-    [("sam2", Settings()), ("sam2_post", Settings(stability=True, hard_prompt=True))],
-)
-def test_recorded_run_of_the_release(release, settings):
-    """Every mask, candidate logit and read of sam2's recorded run (tests/golden/README.md)."""
-    here = Path(__file__).parent / "golden"
-    backbone = models.load_model(str(here / "model.yaml"), here / "model.safetensors", device="cpu")
-    data = np.load(here / "sam2-h503.npz")
-    frames, reads = data["frames"], json.loads(data[f"{release}_reads"].tobytes())
-    masks = np.unpackbits(data[f"{release}_masks"], axis=-1).astype(bool)
-    engine = Engine(backbone, settings)
-    policy = load_policy("fifo")
-    track = engine.start(policy, len(frames))
-    for t, picture in enumerate(frames):
-        track.frame, features = t, engine.encode_image(picture)
-        if t == 0:
-            logits = engine.prompt(track, features, {"1": MaskPrompt(data["prompt"])}).logits
-        else:
-            plan = policy.read(track.state, track.bank, torch.tensor([t]))
-            read = zip(track.bank.frame[0, plan.slots[0]], plan.tpos[0], strict=True)
-            used = [
-                [int(f), int(r)] for (f, r), s in zip(read, plan.slots[0], strict=True) if s >= 0
-            ]
-            assert sorted(used) == sorted([f, r] for f, r, _ in reads[t]), t
-            pending = engine.propose(track, features)
-            engine.commit(track, pending)
-            logits = pending.prediction.logits
-            recorded = torch.from_numpy(data[f"{release}_logits"][t].astype(np.float32))
-            # float16 keeps 11 bits, so the recording itself is only as good as that
-            torch.testing.assert_close(
-                pending.candidates.logits[0], recorded, atol=TOLERANCE, rtol=2**-10
-            )
-        full = F.interpolate(logits[:, None], masks.shape[1:], mode="bilinear", align_corners=False)
-        differ = (full[0, 0] > 0).numpy() != masks[t]
-        assert not (differ & (full[0, 0].abs() > 1e-2).numpy()).any(), t

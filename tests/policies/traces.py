@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ RELEASES = {
     ),
     "sam2long": ("sam2long", {}, Settings()),
 }
+MEASURED = ("boxes_image", "pixels_low", "pixels_video", "joined_box_iou_video")
 LOGIT, DECISION = 1e-2, 1e-3  # margins below which rounding may turn a pixel, a decision
 
 
@@ -47,6 +48,7 @@ class Trace:
     frames: np.ndarray | None = None
     prompt: np.ndarray | None = None
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    known_alike: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.record)
@@ -68,18 +70,28 @@ class Trace:
         return torch.from_numpy(self.arrays["logits"][t].astype(np.float32))
 
     @cached_property
-    def _alike(self) -> dict[int, int]:
+    def alike(self) -> dict[int, int]:
+        """Frame -> the last frame with the same pointer."""
+        if not self.arrays:
+            return self.known_alike
         last: dict[bytes, int] = {}
-        pairs = list(
-            zip(self.arrays["pointer_frame"].tolist(), self.arrays["pointer"], strict=True)
-        )
-        for frame, pointer in pairs:
+        frames = self.arrays["pointer_frame"].tolist()
+        for frame, pointer in zip(frames, self.arrays["pointer"], strict=True):
             last[pointer.tobytes()] = frame
+        pairs = zip(frames, self.arrays["pointer"], strict=True)
         return {frame: last[pointer.tobytes()] for frame, pointer in pairs}
 
-    def alike(self, frame: int) -> int:
-        """The last frame with the same pointer."""
-        return self._alike[frame]
+    def candidates(self, t: int, rows: int) -> Candidates:
+        """What was decided on: the recorded masks, or what was measured on them."""
+        ious, obj = self.scores(t)
+        each = torch.arange(rows).clamp(max=len(ious) - 1)  # one pathway at the first frame
+        if self.arrays:
+            size, none = self.masks(t).shape, torch.zeros(rows, 3, 4)
+            return Candidates(self.logits(t)[each], ious[each], obj[each], none, size[0], size)
+        found = {key: self.record[t][key] for key in MEASURED if key in self.record[t]}
+        measured = {key: torch.tensor(_numbers(value))[None] for key, value in found.items()}
+        measured.setdefault("pixels_low", torch.ones(rows, 3, dtype=torch.int64))
+        return Candidates.recorded(ious[each], obj[each], **measured)
 
     def masks(self, t: int) -> np.ndarray:
         """Output at the size of the video, bool [H, W]; back-traced for sam2long."""
@@ -103,15 +115,29 @@ class Trace:
         return torch.from_numpy(self.arrays["pointer"][self.arrays["pointer_frame"] == t])
 
 
-def load(trace: Path, sequence: Path) -> Trace:
-    """A trace as recorded, with the pictures of its sequence."""
-    data, pictures = np.load(trace), np.load(sequence)
+def load(trace: Path) -> Trace:
+    """A trace as recorded, with the pictures of its sequence, which lie beside it."""
     release, _, name = trace.stem.removeprefix("trace-").rpartition("-")
+    data, pictures = np.load(trace), np.load(trace.with_name(f"seq-{name}.npz"))
     record = json.loads(data["record"].tobytes())["frames"]
     arrays = {key: data[key] for key in data.files if key != "record"}
     return Trace(
         release, name, record, pictures["frames"], pictures["masks"][0].astype(bool), arrays
     )
+
+
+def load_decisions(file: Path) -> dict[str, Trace]:
+    """Traces without pictures, as tests/golden/condense.py makes them."""
+    found = {}
+    for key, content in json.loads(gzip.decompress(file.read_bytes())).items():
+        release, _, name = key.rpartition("-")
+        alike = {int(frame): same for frame, same in content["alike"].items()}
+        found[key] = Trace(release, name, content["frames"], known_alike=alike)
+    return found
+
+
+def _numbers(values: list) -> list:
+    return [float("nan") if v is None else v for v in values]
 
 
 def reads(bank: Bank, plan: ReadPlan, row: int) -> tuple[list[list[int]], list[int]]:
@@ -135,7 +161,9 @@ def assert_same_reads(trace: Trace, t: int, bank: Bank, plan: ReadPlan) -> None:
         assert spatial == sorted(frame["reads"][pathway]), where
         recorded = frame["pointer_frames"][pathway]
         # Pointers of absent objects are all alike, and the record names the last of them.
-        assert sorted(map(trace.alike, pointers)) == sorted(map(trace.alike, recorded)), where
+        assert sorted(map(trace.alike.get, pointers)) == sorted(map(trace.alike.get, recorded)), (
+            where
+        )
 
 
 def assert_same_scores(trace: Trace, t: int, ours: dict[str, list]) -> None:
@@ -155,13 +183,8 @@ def anchors(bank: Bank, t: int) -> list[int]:
 # ---- level 1: recorded scores in, decisions out, without weights ----------
 
 
-def play_decisions(trace: Trace, candidates_of: Callable[[int, int], Candidates]) -> None:
-    """Every read and decision equals the recorded one.
-
-    Args:
-        trace: the recorded run.
-        candidates_of: (frame, rows) -> what was decided on.
-    """
+def play_decisions(trace: Trace) -> None:
+    """Every read and decision equals the recorded one."""
     policy, cpu = trace.policy(), torch.device("cpu")
     spec, rows = policy.spec, policy.spec.rows_per_object
     bank = Bank(spec.slots, spec.pointers, (1, 1, 1), 4, 7, cpu)
@@ -180,7 +203,7 @@ def play_decisions(trace: Trace, candidates_of: Callable[[int, int], Candidates]
     for t in range(1, len(trace)):
         clock = torch.full((rows,), t)
         assert_same_reads(trace, t, bank, policy.read(state, bank, clock))
-        candidates = candidates_of(t, rows)
+        candidates = trace.candidates(t, rows)
         selection = policy.select(state, bank, candidates, clock)
         if selection.parent is not None:
             bank.reindex(selection.parent)
