@@ -134,14 +134,15 @@ def _speed(table: Table) -> str:
         row = table.row(label)
         numbers = [number(row["frames_per_second"], 1), number(row["memory_ms"], 2)]
         numbers.append(number(row["bank_bytes"], 0))
-        rows.append([markdown(label), *numbers, markdown(row["machine"]) or number(None)])
+        name = markdown(label) + table.signs[label]
+        rows.append([name, *numbers, markdown(row["machine"]) or number(None)])
     return grid(heads, rows)
 
 
 def _sources(table: Table) -> str:
     rows = [
         [
-            markdown(run.label),
+            markdown(run.label) + table.signs[run.label],
             markdown(run.spec.source if run.spec else "") or number(None),
             markdown(run.spec.parity if run.spec else "") or number(None),
             run.identity.key,

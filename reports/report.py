@@ -155,10 +155,10 @@ def _write(folder: Path, tables: Seq[Table], warnings: Seq[str]) -> None:
         own: dict[str, Path] = {}
         for name in ("overview", "sequences", "objects"):
             own[f"{name}_csv"] = folder / f"{name}{suffix}.csv"
-            _write_csv(getattr(table, name), own[f"{name}_csv"])
+            _write_csv(getattr(table, name), table, own[f"{name}_csv"])
         if table.events is not None:
             own["events_csv"] = folder / f"events{suffix}.csv"
-            _write_csv(table.events.rows, own["events_csv"])
+            _write_csv(table.events.rows, table, own["events_csv"])
         for name, figure in (
             ("ar", plots.ar_plot(table)),
             ("sequences", plots.sequence_plot(table)),
@@ -170,9 +170,10 @@ def _write(folder: Path, tables: Seq[Table], warnings: Seq[str]) -> None:
     (folder / "report.md").write_text(markdown.render(tables, warnings, files), encoding="utf-8")
 
 
-def _write_csv(frame: DataFrame, path: Path) -> None:
-    """Write a frame; names are made harmless, undefined values are empty cells."""
-    safe = frame.copy()
+def _write_csv(frame: DataFrame, table: Table, path: Path) -> None:
+    """Write a frame and each row's parity; names are made harmless, undefined cells are empty."""
+    parity = {run.label: run.spec.parity for run in table.runs if run.spec is not None}
+    safe = frame.assign(parity=frame["label"].map(parity))
     for name in safe.columns[[dtype.kind not in "biuf" for dtype in safe.dtypes]]:
         safe[name] = [csv_cell(value) for value in safe[name]]
     safe.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")

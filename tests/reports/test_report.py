@@ -64,6 +64,21 @@ def test_a_report_is_a_folder_of_tables_and_plots(store, tmp_path):
 
 
 @pytest.mark.usefixtures("no_plots")
+def test_what_is_not_parity_checked_says_so_in_every_table(store, tmp_path):
+    whole(store, "fifo")
+    whole(store, "sam3", 40)
+    report = write_report(store.root, "fake", "fifo", tmp_path / "report")
+    for text in ((tmp_path / "report" / "report.md").read_text(), shown(report)):
+        assert "‡ re-implemented from the description, not parity-checked" in text
+        assert "sam3‡" in text
+        assert not re.search(r"^[| ]*sam3\b(?!‡)", text, re.MULTILINE)  # no row without the sign
+    for file in (tmp_path / "report").glob("*.csv"):
+        said = pd.read_csv(file).groupby("label")["parity"].agg(set)
+        assert said["sam3"] == {"re-implemented from the description, not parity-checked"}
+        assert said["fifo"] == {"equal to SAM2VideoPredictor (tested)"}
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_the_first_line_tells_what_is_missing_and_the_next_name_it(store, tmp_path):
     whole(store, "fifo")
     store.run("first", {"bear": 40}, failed={"dog": "00007.jpg cannot be read."})
