@@ -286,7 +286,7 @@ def test_a_click_leaves_three_candidates_and_a_box_one(backbone, clip, sparse, c
     ],
 )
 def test_contract_with_options(options):
-    for check in check_policy("mosam", options, frames=16):
+    for check in check_policy("mosam", options, frames=20):
         assert check.ok, check
 
 
