@@ -8,7 +8,9 @@ No known deviation: parity with the release is tested frame by frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from vot_memory import reading
 from vot_memory.policy import BasePolicy, PolicySpec, Preset, ReadPlan, Selection, State, Write
@@ -28,7 +30,7 @@ class FifoConfig:
         num_maskmem: memories a frame attends to, the prompt included (SAM 2: 7).
     """
 
-    num_maskmem: int = 7
+    num_maskmem: Annotated[int, Field(ge=2, le=7)] = 7
 
 
 class Fifo(BasePolicy):
