@@ -5,7 +5,13 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from vot_memory.datasets.splits import SplitSpec, load_split, split_names, split_specs
+from vot_memory.datasets.splits import (
+    SplitSpec,
+    check_for_tuning,
+    load_split,
+    split_names,
+    split_specs,
+)
 from vot_memory.errors import InputError
 
 DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "DAVIS2016-240p"
@@ -51,6 +57,17 @@ def test_roles_protect_what_is_reported() -> None:
     for name in ["synth-val", "synth-test", "synth-shift", *real]:
         assert roles[name] in {"val", "test"}
     assert {split_specs()[name].model for name in real} == {"sam2.1-l"}
+
+
+def test_tuning_keeps_away_from_what_is_reported(tmp_path: Path) -> None:
+    for name in ("synth-smoke", "synth-train", "synth-dev", "no-such-split"):
+        check_for_tuning(name)
+    for name in ("synth-val", "synth-test", "davis-2017-val"):
+        with pytest.raises(InputError, match="synth-dev"):
+            check_for_tuning(name, own_folder=True)
+    with pytest.raises(InputError, match="counts as a test set"):
+        check_for_tuning(str(tmp_path))
+    check_for_tuning(str(tmp_path), own_folder=True)
 
 
 def test_limit_shortens_but_does_not_rename() -> None:

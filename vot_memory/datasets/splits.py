@@ -22,6 +22,7 @@ DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
 
 Role = Literal["smoke", "train", "dev", "val", "test"]
+HELD_OUT = ("val", "test")  # roles on which nothing is tuned or trained
 
 
 class _Spec(BaseModel):
@@ -97,7 +98,8 @@ class Split:
         sequences: in a fixed order; frames and masks are read when they are asked for.
         default_model: the weights that a run takes if it is not told otherwise.
         role: what results on it may be used for; tuning and training refuse "val" and "test". A
-            folder given by its path counts as "test", since nobody has said otherwise.
+            folder given by its path counts as "test", since nobody has said otherwise;
+            `check_for_tuning` keeps to that.
         digest: sha256 (hex) of the whole split's content, whatever `limit` left of it.
     """
 
@@ -118,6 +120,32 @@ def split_specs() -> dict[str, SynthSpec | VosSpec]:
 def split_names() -> list[str]:
     """Names of the splits of `datasets.yaml`, in its order."""
     return list(split_specs())
+
+
+def check_for_tuning(name_or_dir: str, *, own_folder: bool = False) -> None:
+    """Refuse splits that must not guide choices, before anything is loaded.
+
+    Args:
+        name_or_dir: as `load_split` takes it; what is neither is left to `load_split`.
+        own_folder: the user says that a folder given by its path is there to tune on.
+
+    Raises:
+        InputError: the split's role is val or test, or it is a folder that nobody has vouched for.
+    """
+    specs = split_specs()
+    if name_or_dir in specs:
+        role = specs[name_or_dir].role
+        if role in HELD_OUT:
+            free = [name for name, spec in specs.items() if spec.role not in HELD_OUT]
+            raise InputError(
+                f"Split {name_or_dir} has role {role}, and what is tuned on it can no longer be "
+                f"judged by it: choose one of {', '.join(free)}."
+            )
+    elif Path(name_or_dir).expanduser().is_dir() and not own_folder:
+        raise InputError(
+            f"The folder {name_or_dir} counts as a test set, on which nothing is tuned: if these "
+            "videos are there to tune on, say so by --as-dev."
+        )
 
 
 def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | None = None) -> Split:
