@@ -267,6 +267,17 @@ def test_a_policy_that_fails_leaves_the_others_alone(videos, tmp_path, plug_in):
     assert folder_of(report, "broken").missing(videos) == ["b"]
 
 
+def test_several_configurations_of_one_policy_are_told_apart(videos, plug_in, tmp_path):
+    plug_in(Broken)
+    settings = make_settings(tmp_path / "results", "broken", "fifo")
+    other = ("broken", {"num_maskmem": "4"})
+    report = run(dataclasses.replace(settings, policies=(*settings.policies, other)))
+    ((sequence, reason),) = report.failed
+    assert sequence == "b"
+    assert reason.startswith("broken, broken (num_maskmem=4): frame 4: ")
+    assert len({folder.path for folder in report.folders}) == 3
+
+
 def test_annotations_that_cannot_be_used_fail_their_unit(videos, settings):
     empty = encode(np.zeros((SIZE, SIZE), bool))
     videos[0] = dataclasses.replace(videos[0], objects=(ObjectTrack("1", 0, (empty,) * FRAMES),))

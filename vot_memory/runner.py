@@ -129,7 +129,7 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
         backbone, settings.protocol, settings.init, keep_dtype=settings.dtype != "auto"
     )
     lanes = _open_folders([tracker.host(p) for p in policies], settings, split)
-    return _run_all(lanes, _share(split.sequences, settings.shard), settings, progress or Silent())
+    return _run_all(lanes, share(split.sequences, settings.shard), settings, progress or Silent())
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -140,11 +140,27 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
+def share(sequences: list[Sequence], shard: str) -> list[Sequence]:
+    """The sequences of shard "i/n"."""
+    part, parts = parse_shard(shard)
+    return sequences[part - 1 :: parts]
+
+
 def seeded_policy(name: str, options: Mapping[str, Any], seed: int) -> MemoryPolicy:
     """Make a policy; an option `seed` that is not set takes the run's."""
     if "seed" not in options and "seed" in {f.name for f in fields(policy_class(name).Config)}:
         options = {**options, "seed": seed}
     return load_policy(name, options)
+
+
+def config_of(policy: MemoryPolicy) -> dict[str, Any]:
+    """All options as JSON, or what a policy says itself (replay: the hash of its file)."""
+    from pydantic import TypeAdapter
+
+    if (fingerprint := getattr(policy, "fingerprint", None)) is not None:
+        return cast("dict[str, Any]", fingerprint())
+    config: Any = getattr(policy, "config", {})
+    return cast("dict[str, Any]", TypeAdapter(type(config)).dump_python(config, mode="json"))
 
 
 def identity_of(hosted: Hosted, settings: RunSettings, split: Split) -> Identity:
@@ -158,7 +174,7 @@ def identity_of(hosted: Hosted, settings: RunSettings, split: Split) -> Identity
         protocol=settings.protocol,
         prompt=hosted.prompt,
         policy=policy.name,
-        policy_config=_config_of(policy),
+        policy_config=config_of(policy),
         policy_source=_source_digest(policy),
         dataset=split.name,
         dataset_digest=split.digest,
@@ -220,19 +236,27 @@ def _run_unit(
         non_overlap=settings.non_overlap,
         on_frame=progress.frame,
     )
-    failures: dict[str, list[str]] = {}
-    for (hosted, folder), outcome in zip(lanes, outcomes, strict=True):
+    failures: dict[str, list[Identity]] = {}
+    for (_, folder), outcome in zip(lanes, outcomes, strict=True):
         if outcome.failure is None:
             folder.write(*outcome.records)
             folder.write_timing(sequence.name, outcome.timing)
         else:
             folder.fail(outcome.failure)
-            failures.setdefault(_sentence(outcome.failure), []).append(hosted.policy.name)
-    everyone = len(lanes)
+            failures.setdefault(_sentence(outcome.failure), []).append(folder.identity)
     return "; ".join(
-        text if len(names) == everyone else f"{', '.join(names)}: {text}"
-        for text, names in failures.items()
+        text if len(failed) == len(lanes) else f"{_names(failed, lanes)}: {text}"
+        for text, failed in failures.items()
     )
+
+
+def _names(identities: list[Identity], lanes: list[tuple[Hosted, RunFolder]]) -> str:
+    """The policies with the options that tell them from others in the pass."""
+    from vot_memory.reports.scores import run_labels
+
+    everyone = [folder.identity for _, folder in lanes]
+    labels = run_labels(everyone)
+    return ", ".join(labels[everyone.index(identity)] for identity in identities)
 
 
 def _sentence(failure: Failure) -> str:
@@ -267,11 +291,6 @@ def _may_have_objects(sequence: Sequence) -> bool:
         return True
 
 
-def _share(sequences: list[Sequence], shard: str) -> list[Sequence]:
-    part, parts = parse_shard(shard)
-    return sequences[part - 1 :: parts]
-
-
 def _note_environment(lanes: list[tuple[Hosted, RunFolder]], started: set[Path]) -> None:
     """Once a run, in the folders that it adds records to."""
     from vot_memory.environment import environment
@@ -289,16 +308,6 @@ def _use_threads(threads: int | None) -> None:
         import torch
 
         torch.set_num_threads(threads)
-
-
-def _config_of(policy: MemoryPolicy) -> dict[str, Any]:
-    """All options as JSON, or what a policy says itself (replay: the hash of its file)."""
-    from pydantic import TypeAdapter
-
-    if (fingerprint := getattr(policy, "fingerprint", None)) is not None:
-        return cast("dict[str, Any]", fingerprint())
-    config: Any = getattr(policy, "config", {})
-    return cast("dict[str, Any]", TypeAdapter(type(config)).dump_python(config, mode="json"))
 
 
 def _source_digest(policy: MemoryPolicy) -> str:
