@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import pickle
@@ -107,7 +108,7 @@ def save_mask(path, mask):
 def test_help_names_every_command(vot):
     result = vot("--help")
     assert result.code == 0
-    for command in ("run", "report", "track", "export", "ls", "check-policy", "verify"):
+    for command in ("run", "sweep", "report", "track", "export", "ls", "check-policy", "verify"):
         assert f"\n  {command} " in result.out
 
 
@@ -145,14 +146,15 @@ def test_ls(vot, kind, expected):
     assert any(line.startswith(expected) for line in result.out.splitlines())
 
 
-def test_stopping_says_how_to_go_on(vot, monkeypatch):
+@pytest.mark.parametrize("verb", [["run"], ["sweep", "--grid", "num_maskmem=4"]])
+def test_stopping_says_how_to_go_on(vot, monkeypatch, verb):
     from vot_memory import runner
 
     def stop(settings, progress):
         raise KeyboardInterrupt("Stopped with 1 of 4: give the same command again.")
 
     monkeypatch.setattr(runner, "run", stop)
-    result = vot("run", "--policy", "fifo", "--split", "synth-smoke")
+    result = vot(*verb, "--policy", "fifo", "--split", "synth-smoke")
     assert result.code == 130
     assert "same command again" in result.err
 
@@ -187,6 +189,25 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch):
 )
 def test_run_refuses(refuses, words, says):
     assert says in refuses("run", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--grid", "num_maskmem=2,4", "--split", "synth-val"], "role val"),
+        (["--grid", "num_maskmem=2,4", "--split", "sav-test"], "role test"),
+        (["--grid", "num_maskmem=2,4", "--split", "."], "--as-dev"),
+        (["--grid", "num_maskmem=2,4", "--split", "synth-de"], "did you mean synth-dev?"),
+        (["--grid", "num_maskmen=2,4", "--split", "synth-dev"], "mean 'num_maskmem'?"),
+        (["--grid", "num_maskmem=2,x", "--split", "synth-dev"], "num_maskmem='x'"),
+        (["--grid", "num_maskmem=4,4", "--split", "synth-dev"], "are the same"),
+        (["--grid", "num_maskmem=4", "--split", "synth-dev", "--csv", "."], "is a folder"),
+        (["--grid", "num_maskmem=4", "--split", "synth-dev", "--set", "a=1"], "option 'a'"),
+        (["--grid", "num_maskmem=4", "--split", "synth-dev", "--model", "sam2.1-t"], "--checkp"),
+    ],
+)
+def test_sweep_refuses(refuses, words, says):
+    assert says in refuses("sweep", "--policy", "fifo", *words)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +328,40 @@ def test_run_report_export_and_a_damaged_record(vot, refuses, vos, tmp_path):
     said = refuses("report", "--split", vos, "--out", "second")
     assert str(record.relative_to(tmp_path)) in said
     assert "run again" in said
+
+
+@pytest.mark.e2e
+def test_sweep_shares_one_pass_and_goes_on(vot, vos, tmp_path, monkeypatch):
+    from vot_memory.backbone import Backbone
+
+    encoded = []
+    encode_image = Backbone.encode_image
+    monkeypatch.setattr(
+        Backbone,
+        "encode_image",
+        lambda *arguments: encoded.append(1) or encode_image(*arguments),
+    )
+    words = ["--policy", "random", "--grid", "num_maskmem=2,4", "--grid", "seed=1,2"]
+    words += ["--split", vos, "--as-dev", "--model", "nano", "--device", "cpu"]
+    first = vot("sweep", *words, "--limit", 1)
+    assert first.code == 0
+    assert "4 combinations of num_maskmem, seed + defaults + fifo, on 1 video" in first.out
+    assert len(encoded) == FRAMES
+    rest = vot("sweep", *words, "--csv", "table.csv")
+    assert rest.code == 0
+    assert "videos: 1 tracked, 1 complete before, 0 failed" in rest.out
+    assert len(encoded) == 2 * FRAMES, "six configurations, one encoding a picture"
+    with (tmp_path / "table.csv").open() as stream:
+        rows = [(r["policy"], r["random.num_maskmem"]) for r in csv.DictReader(stream)]
+    assert sorted(rows) == [("fifo", ""), *[("random", n) for n in "22447"]]
+    assert len(list(tmp_path.glob("results/*/*/identity.json"))) == 6
+    assert len(list(tmp_path.glob("results/*/sweep-*.csv"))) == 1  # of the first command
+
+    reported = vot("report", "--split", vos)  # six rows of one policy can be told apart
+    labels = {f"random (seed={s}, num_maskmem={n})" for s in (1, 2) for n in (2, 4)}
+    assert reported.code == 0
+    with (tmp_path / "report" / "overview.csv").open() as stream:
+        assert {row["label"] for row in csv.DictReader(stream)} == {"random", "fifo"} | labels
 
 
 @pytest.mark.e2e

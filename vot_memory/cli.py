@@ -6,7 +6,7 @@ Nothing heavy is imported before a command needs it, so that --help answers at o
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vot_memory.datasets.prompts import PromptKind
-    from vot_memory.runner import Protocol
+    from vot_memory.runner import Protocol, RunReport, RunSettings
 
 app = typer.Typer(
     name="vot-memory",
@@ -45,6 +45,18 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="[POLICY.]OPTION=VALUE", help="Option of the policies; repeat."),
 ]
+Split = Annotated[
+    str, typer.Option(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos and masks.")
+]
+Kind = Annotated[str, typer.Option(help="Kind of tracker (`ls trackers`).")]
+Init = Annotated[
+    str | None,
+    typer.Option(metavar="KIND", help="Prompt: mask, box or point; default: the protocol's."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of policies that draw.")]
+Limit = Annotated[int | None, typer.Option(help="Only the first so many videos.")]
+Shard = Annotated[str, typer.Option(help="I/N: the I-th of N parts of the videos.")]
+Out = Annotated[Path, typer.Option(help="Folder of results.")]
 Data = Annotated[
     Path | None, typer.Option(help="Folder of published data sets; default: $VOT_MEMORY_DATA.")
 ]
@@ -95,36 +107,29 @@ def run(
     policy: Annotated[
         list[str], typer.Option(metavar="NAME", help="Memory policy (`ls policies`); repeat.")
     ],
-    split: Annotated[
-        str,
-        typer.Option(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos and masks."),
-    ],
+    split: Split,
     set_: Set = None,
-    tracker: Annotated[str, typer.Option(help="Kind of tracker (`ls trackers`).")] = "sam2",
+    tracker: Kind = "sam2",
     model: Model = None,
     checkpoint: Checkpoint = None,
     image_size: ImageSize = None,
-    init: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="Prompt: mask, box or point; default: the protocol's."),
-    ] = None,
+    init: Init = None,
     protocol: Annotated[
         str, typer.Option(help="common: only the memory differs; release: the authors' presets.")
     ] = "common",
     device: Device = "auto",
     dtype: Dtype = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of policies that draw.")] = 0,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many videos.")] = None,
+    seed: Seed = 0,
+    limit: Limit = None,
     non_overlap: NonOverlap = False,
-    shard: Annotated[str, typer.Option(help="I/N: the I-th of N parts of the videos.")] = "1/1",
-    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+    shard: Shard = "1/1",
+    out: Out = Path("results"),
     data: Data = None,
     threads: Threads = None,
 ) -> None:
     """Run policies on a split; what is complete is skipped."""
     from vot_memory import runner
     from vot_memory.commands.options import policies_with_options
-    from vot_memory.progress import make_progress
 
     settings = runner.RunSettings(
         policies=policies_with_options(policy, set_ or []),
@@ -145,20 +150,80 @@ def run(
         data=data,
         threads=threads,
     )
-    try:
-        report = runner.run(settings, make_progress(_console(stderr=True)))
-    except KeyboardInterrupt as stop:
-        typer.echo(f"\n{stop}", err=True)
-        raise typer.Exit(130) from None
-    typer.echo(
-        f"videos: {len(report.done)} tracked, {len(report.skipped)} complete before, "
-        f"{len(report.failed)} failed; results are in"
-    )
+    report = _run(settings)
     for folder in report.folders:
         typer.echo(f"  {folder.path}")
-    for sequence, reason in report.failed:
-        typer.echo(f"FAILED {sequence}: {reason}", err=True)
-    raise typer.Exit(report.exit_code)
+    _end_run(report)
+
+
+@app.command()
+def sweep(
+    policy: Annotated[str, typer.Option(metavar="NAME", help="Memory policy (`ls policies`).")],
+    grid: Annotated[
+        list[str], typer.Option(metavar="OPTION=VALUE,VALUE", help="Values to combine; repeat.")
+    ],
+    split: Split,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="OPTION=VALUE",
+            help="Option of all combinations, not of the defaults; repeat.",
+        ),
+    ] = None,
+    baseline: Annotated[str, typer.Option(help="Policy that runs beside the grid.")] = "fifo",
+    as_dev: Annotated[
+        bool, typer.Option("--as-dev", help="The folder given as split is there to tune on.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(help="Table; default: beside the results.")] = None,
+    tracker: Kind = "sam2",
+    model: Model = None,
+    checkpoint: Checkpoint = None,
+    image_size: ImageSize = None,
+    init: Init = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    seed: Seed = 0,
+    limit: Limit = None,
+    non_overlap: NonOverlap = False,
+    shard: Shard = "1/1",
+    out: Out = Path("results"),
+    data: Data = None,
+    threads: Threads = None,
+) -> None:
+    """Try all combinations of a policy's options; refuses val and test splits."""
+    from vot_memory import runner
+    from vot_memory.commands import sweep as command
+    from vot_memory.commands import sweep_table
+    from vot_memory.commands.options import policies_with_options
+
+    settings = runner.RunSettings(
+        policies=policies_with_options([policy], set_ or []),
+        split=split,
+        tracker=tracker,
+        model=model,
+        checkpoint=checkpoint,
+        image_size=image_size,
+        init=cast("PromptKind | None", init),
+        device=device,
+        dtype=dtype,
+        seed=seed,
+        non_overlap=non_overlap,
+        limit=limit,
+        shard=shard,
+        out=out,
+        data=data,
+        threads=threads,
+    )
+    plan = command.plan_sweep(settings, grid, baseline, own_folder=as_dev, csv=csv)
+    typer.echo(plan.announcement())
+    report = _run(plan.settings)
+    typer.echo(f"  {report.folders[0].path.parent}")
+    if table := sweep_table.tabulate(plan, report.folders):
+        sweep_table.print_table(table, _console())
+        path = sweep_table.write_csv(table, csv or sweep_table.default_csv(report.folders))
+        typer.echo(f"Table: {path}")
+    _end_run(report)
 
 
 @app.command()
@@ -326,6 +391,30 @@ def verify(
     )
     typer.echo("equal" if found.equal else "NOT equal")
     raise typer.Exit(0 if found.equal else 1)
+
+
+def _run(settings: "RunSettings") -> "RunReport":
+    """Run with progress and say what was done; Ctrl-C ends the process with code 130."""
+    from vot_memory import runner
+    from vot_memory.progress import make_progress
+
+    try:
+        report = runner.run(settings, make_progress(_console(stderr=True)))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"\n{stop}", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(
+        f"videos: {len(report.done)} tracked, {len(report.skipped)} complete before, "
+        f"{len(report.failed)} failed; results are in"
+    )
+    return report
+
+
+def _end_run(report: "RunReport") -> NoReturn:
+    """Name what failed, and exit."""
+    for sequence, reason in report.failed:
+        typer.echo(f"FAILED {sequence}: {reason}", err=True)
+    raise typer.Exit(report.exit_code)
 
 
 def _console(*, stderr: bool = False) -> "Console":
