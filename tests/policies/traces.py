@@ -17,7 +17,8 @@ from vot_memory.bank import Bank, Entry
 from vot_memory.candidates import Candidates
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.engine import Engine, Settings, Track
-from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan
+from vot_memory.policies import samurai
+from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan, Selection
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker
 
@@ -180,6 +181,15 @@ def anchors(bank: Bank, t: int) -> list[int]:
     return [t] if bool(((bank.frame == t) & (bank.tag == ANCHOR)).any()) else []
 
 
+def motion_score(policy, state: dict, candidates: Candidates, selection: Selection) -> dict:
+    """SAMURAI's score of the choice, once its filter is stable."""
+    if policy.name != "samurai" or int(state["stable"]) < policy.config.stable_frames:
+        return {}
+    mean, _ = samurai.predict(state["mean"], state["cov"])
+    box = candidates.boxes("image")[:, int(selection.mask)]
+    return {"kf_score": samurai.box_iou(mean, box).tolist()}
+
+
 # ---- level 1: recorded scores in, decisions out, without weights ----------
 
 
@@ -205,6 +215,8 @@ def play_decisions(trace: Trace) -> None:
         assert_same_reads(trace, t, bank, policy.read(state, bank, clock))
         candidates = trace.candidates(t, rows)
         selection = policy.select(state, bank, candidates, clock)
+        scores = motion_score(policy, state, candidates, selection)
+        assert (scores != {}) == ("kf_score" in trace.record[t]), f"{trace}, frame {t}"
         if selection.parent is not None:
             bank.reindex(selection.parent)
             state = {k: v.index_select(0, selection.parent) for k, v in state.items()}
@@ -219,7 +231,7 @@ def play_decisions(trace: Trace) -> None:
         bank.write(write.slot[kept], entry(kept, *each))
         bank.push_pointer(clock, torch.zeros(rows, 4), iou, candidates.obj, pixels)
         inserted += anchors(bank, t)
-        scores = {"anchors": inserted}
+        scores["anchors"] = inserted
         if "score" in state:
             scores["acc_score"] = state["score"].tolist()
         else:
