@@ -50,10 +50,10 @@ def record(name, policy, found):
 
 
 class Swept:
-    """A sweep of FIFO and its results."""
+    """A sweep and its results."""
 
-    def __init__(self, root, *grid, baseline="first"):
-        settings = RunSettings((("fifo", {}),), "clips", out=root)
+    def __init__(self, root, *grid, policy="fifo", baseline="first"):
+        settings = RunSettings(((policy, {}),), "clips", out=root)
         self.sweep = planning.plan_sweep(settings, grid, baseline)
         self.folders = [self._open(root, trial) for trial in self.sweep.trials]
 
@@ -113,7 +113,9 @@ def printed(table, width):
 
 
 def test_rows_by_falling_quality_with_differences_to_the_defaults(full):
-    rows = full.table().rows
+    table = full.table()
+    rows = table.rows
+    assert table.title.startswith("fifo; clips: 4 sequences")
     assert list(rows["row"]) == ["num_maskmem=2", "defaults", "first", "num_maskmem=4"]
     assert list(rows["policy"]) == ["fifo", "fifo", "first", "fifo"]
     assert list(rows["fifo.num_maskmem"]) == [2, 7, None, 4]
@@ -196,6 +198,22 @@ def test_defaults_that_failed_are_replaced_by_no_other_row(full):
     assert table.rows["difference"].isna().all()
     assert any("row: defaults" in note for note in table.notes)
     assert "…" not in printed(table, 100)
+
+
+def test_policies_that_were_not_checked_say_so(swept, tmp_path):
+    other = Swept(tmp_path / "other", "memory_iou=0.4", policy="mosam", baseline="sam3")
+    for label in ("memory_iou=0.4", "defaults", "sam3"):
+        other.follow(label, "abcd")
+    table = other.table()
+    assert table.title.startswith("mosam‡; clips")
+    text = printed(table, 100)
+    assert "defaults‡" in text
+    assert "sam3‡" in text
+    assert "‡ re-implemented from the description, not parity-checked" in text
+    assert (
+        list(table.rows["parity"])
+        == ["re-implemented from the description, not parity-checked"] * 3
+    )
 
 
 def test_a_table_of_the_baseline_alone_and_of_nothing(swept):

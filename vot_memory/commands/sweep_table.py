@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,10 +45,11 @@ class SweepTable:
     """The trials by falling Q.
 
     Attributes:
-        title: what they agree in.
+        title: the policy and what the rows agree in.
         rows: `policy`, `row` (label), POLICY.OPTION for each axis, the measures, the `difference`
-            in Q to the defaults with its interval and test, the setting and the results' `key`.
-        axes: columns of the options.
+            in Q to the defaults with its interval and test, the setting, the results' `key`, and
+            how far the policy's `parity` with its release is known.
+        axes: columns of the options. signs: label -> what stands behind it; the notes explain it.
         notes: what a reader has to know, in sentences.
         advice: what the best row is worth. command: how to find out; empty if there is nothing.
     """
@@ -55,6 +57,7 @@ class SweepTable:
     title: str
     rows: DataFrame
     axes: tuple[str, ...]
+    signs: dict[str, str]
     notes: tuple[str, ...]
     advice: str
     command: str
@@ -93,12 +96,21 @@ def tabulate(sweep: Sweep, folders: Seq[RunFolder]) -> SweepTable | None:
         rows.insert(place, column, pd.Series(values, rows.index, dtype=object))  # 4 stays 4
     rows.insert(0, "row", [trial.label for trial in trials])
     rows.insert(0, "policy", [trial.policy for trial in trials])
+    parity = {run.label: run.spec.parity for run in runs if run.spec is not None}
+    rows["parity"] = rows["row"].map(parity)
     finished = [set(run.objects["sequence"]) for run in runs if len(run.objects)]
     common = len(set.intersection(*finished))
     without = [run.label for run in runs if not len(run.objects)]
-    notes = (*_gaps(without, common, len(sequences)), *table.notes)
     advice, command = _advice(sweep, trials) if common else ("", "")
-    return SweepTable(table.title, rows, columns, notes, advice, command)
+    return SweepTable(
+        title=f"{sweep.policy}{_sign(sweep, table.signs)}; {table.title}",
+        rows=rows,
+        axes=columns,
+        signs=table.signs,
+        notes=(*table.legend, *_gaps(without, common, len(sequences)), *table.notes),
+        advice=advice,
+        command=command,
+    )
 
 
 def print_table(table: SweepTable, console: Console) -> None:
@@ -106,8 +118,7 @@ def print_table(table: SweepTable, console: Console) -> None:
     from rich.text import Text
 
     rows = table.rows.to_dict("records")
-    named = [row["row"] if row["row"] in (DEFAULTS, row["policy"]) else "" for row in rows]
-    names: list[Column] = [("", named)]
+    names: list[Column] = [("", [_name(row["row"], row["policy"], table.signs) for row in rows])]
     for axis in table.axes:
         head = axis.rpartition(".")[2].replace("_", "_\n")
         names.append((head, [_shown(row[axis]) for row in rows]))
@@ -160,6 +171,17 @@ def default_csv(folders: Seq[RunFolder]) -> Path:
 
 
 # ---- parts -----------------------------------------------------------------------------------
+
+
+def _sign(sweep: Sweep, signs: Mapping[str, str]) -> str:
+    """The sign of the policy whose constants are searched; all its rows have the same."""
+    own = (trial.label for trial in sweep.trials if trial.policy == sweep.policy)
+    return next((signs[label] for label in own if label in signs), "")
+
+
+def _name(label: str, policy: str, signs: Mapping[str, str]) -> str:
+    """Defaults and baseline by their names; points of the grid are named by their values."""
+    return label + signs[label] if label in (DEFAULTS, policy) else ""
 
 
 def _gaps(without: Seq[str], common: int, total: int) -> list[str]:
