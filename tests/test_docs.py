@@ -1,22 +1,45 @@
 import re
-import sys
+import runpy
 from pathlib import Path
+
+import pytest
 
 from vot_memory import contract
 from vot_memory.registry import load_policy
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "docs" / "example-plugin"
 
 
-def test_the_example_policy_keeps_the_contract(tmp_path, monkeypatch):
-    text = (ROOT / "docs" / "write-a-policy.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    (tmp_path / "every.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "every", raising=False)
-    checks = contract.check_policy("every:Every", {"n": "3"}, frames=24)
+@pytest.fixture
+def every(install):
+    """The example package as if it were installed."""
+    install("vot-memory-every", {"every": "every:Every"}, every=(EXAMPLE / "every.py").read_text())
+
+
+def test_the_page_shows_the_example_package():
+    page = (ROOT / "docs" / "write-a-policy.md").read_text()
+    policy, test = re.findall(r"```python\n(.*?)```", page, re.S)
+    (project,) = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert policy == (EXAMPLE / "every.py").read_text()
+    assert test == (EXAMPLE / "test_every.py").read_text()
+    assert project == (EXAMPLE / "pyproject.toml").read_text()
+    assert len(policy.split("\nclass Every(")[1].splitlines()) < 30
+    assert len(policy.splitlines()) < 40
+
+
+def test_the_example_policy_keeps_the_contract(every):
+    for name in ("every", "every:Every"):
+        assert load_policy(name, {"n": "3"}).config.n == 3
+    checks = contract.check_policy("every", {"n": "3"}, frames=24)
     assert all(check.ok for check in checks), checks
-    assert load_policy("every:Every", {"n": "3"}).config.n == 3
+
+
+def test_the_examples_test_passes(every):
+    names = runpy.run_path(str(EXAMPLE / "test_every.py"))
+    tests = [test for name, test in names.items() if name.startswith("test_")]
+    assert len(tests) == 1
+    tests[0]()
 
 
 def test_the_readmes_python_runs(clip):

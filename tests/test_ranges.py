@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from vot_memory.commands.track import Request, track
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from vot_memory.engine import Engine
 from vot_memory.errors import InputError, PolicyError
 from vot_memory.policies.fifo import Fifo
 from vot_memory.policy import PolicySpec, Prompts, Write
+from vot_memory.progress import Silent
 from vot_memory.ranges import _brought
+from vot_memory.runner import RunSettings, run
 from vot_memory.tracking import Tracker
 
 
@@ -466,3 +470,28 @@ def test_fifo_takes_every_prompt(engine, features, prompt):
     tracker = Tracker(engine, Fifo())
     tracker.init(features[0], {"ant": prompt})
     assert tracker.track(features[1]).objects == ("ant",)
+
+
+def test_a_run_is_refused_before_anything_is_written(tmp_path):
+    boxes = ((f"{__name__}:Boxes", {}), ("fifo", {}))
+    settings = RunSettings(boxes, "synth-smoke", init="point", device="cpu", out=tmp_path / "out")
+    with pytest.raises(InputError) as caught:
+        run(settings)
+    assert str(caught.value) == (
+        "Policy 'boxes' does not take a point prompt, with which every object of this run begins: "
+        "give --init box or mask."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_track_is_refused_before_anything_is_written(tmp_path, clip):
+    folder = tmp_path / "video"
+    folder.mkdir()
+    for t in range(2):
+        Image.fromarray(clip.frames[t]).save(folder / f"{t}.png")
+    request = Request(folder, tmp_path / "out", None, points=("30,40",), policy=f"{__name__}:Boxes")
+    with pytest.raises(InputError, match="Policy 'boxes', object '1', frame 0: a point prompt is"):
+        track(request, Silent())
+    assert not (tmp_path / "out").exists()
+    said = track(replace(request, boxes=("10,20,30,40",), points=()), Silent())
+    assert said[0].startswith("objects: 1, frames: 2")

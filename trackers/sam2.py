@@ -14,6 +14,7 @@ import torch
 
 from vot_memory.backbone import Backbone
 from vot_memory.engine import Engine, Settings
+from vot_memory.errors import InputError
 from vot_memory.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -78,15 +79,24 @@ class Sam2:
         self.prompt, self.keep_dtype = prompt, keep_dtype
 
     def host(self, policy: MemoryPolicy) -> Hosted:
-        """Settle how a policy runs."""
-        if self.protocol == "common":
-            return Hosted(policy, Engine(self.backbone, Settings()), self.prompt or "mask")
-        preset = policy.spec.release
+        """Settle how a policy runs.
+
+        Raises:
+            InputError: the policy does not take the prompt that objects are begun with.
+        """
+        preset, release = policy.spec.release, self.protocol == "release"
+        prompt = self.prompt or (preset.prompt if release else "mask")
+        if prompt not in policy.spec.prompts:
+            raise InputError(
+                f"Policy {policy.name!r} does not take a {prompt} prompt, with which every object "
+                f"of this run begins: give --init {' or '.join(policy.spec.prompts)}."
+            )
+        if not release:
+            return Hosted(policy, Engine(self.backbone, Settings()), prompt)
         settings = Settings(
             preset.resize, preset.stability, preset.hard_prompt, preset.fill_hole_area
         )
-        engine = Engine(self._in_precision_of(preset), settings)
-        return Hosted(policy, engine, self.prompt or preset.prompt)
+        return Hosted(policy, Engine(self._in_precision_of(preset), settings), prompt)
 
     def _in_precision_of(self, preset: Preset) -> Backbone:
         """The same weights in the release's autocast type, which it uses on CUDA only."""

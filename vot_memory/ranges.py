@@ -20,7 +20,17 @@ from torch import Tensor
 
 from vot_memory.bank import EMPTY
 from vot_memory.errors import InputError, PolicyError, described
-from vot_memory.policy import ANCHOR, DISCARD, UNUSED, Prompts, ReadPlan, Selection, State, Write
+from vot_memory.policy import (
+    ANCHOR,
+    DISCARD,
+    UNUSED,
+    MemoryPolicy,
+    Prompts,
+    ReadPlan,
+    Selection,
+    State,
+    Write,
+)
 
 if TYPE_CHECKING:
     from vot_memory.candidates import Candidates
@@ -51,17 +61,23 @@ def asking(track: Track, method: str, objects: Sequence[str] | None = None) -> I
 
 def check_prompts_taken(track: Track, prompts: Mapping[str, Prompt], frame: int) -> None:
     """Refuse a second prompt for an object, and kinds that the policy does not take."""
-    policy = track.policy
-    for name, prompt in prompts.items():
+    for name in prompts:
         if name in track.objects:
             raise InputError(
                 f"Object {name!r} got a second prompt at frame {frame}: one prompt an object is "
                 "supported; give a new object another id."
             )
-        if prompt.kind not in policy.spec.prompts:
+    check_prompt_kinds(track.policy, prompts, frame)
+
+
+def check_prompt_kinds(policy: MemoryPolicy, prompts: Mapping[str, Prompt], frame: int) -> None:
+    """Refuse prompts of a kind that the policy does not take."""
+    takes = policy.spec.prompts
+    for name, prompt in prompts.items():
+        if prompt.kind not in takes:
             raise InputError(
                 f"Policy {policy.name!r}, object {name!r}, frame {frame}: a {prompt.kind} prompt "
-                f"is not taken; begin the object with a {' or '.join(policy.spec.prompts)}."
+                f"is not taken; begin the object with a {' or '.join(takes)}."
             )
 
 

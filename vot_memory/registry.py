@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vot_memory.errors import InputError, unknown
+from vot_memory.errors import InputError, described, unknown
 from vot_memory.policy import MemoryPolicy
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "vot_memory.policies"
 
@@ -24,6 +28,12 @@ POLICIES = {
     "mosam": "vot_memory.policies.mosam:Mosam",
     "sam3": "vot_memory.policies.sam3:Sam3",
 }
+
+MEMBERS = [
+    member
+    for member in (*MemoryPolicy.__annotations__, *vars(MemoryPolicy))
+    if not member.startswith("_")
+]
 
 TRACKERS = {"sam2": "vot_memory.trackers.sam2:Sam2"}
 
@@ -41,8 +51,8 @@ def tracker_class(name: str) -> Any:
 
 
 def policy_names() -> list[str]:
-    """Built-in policies and those of installed packages."""
-    return sorted({*POLICIES, *_plugins()})
+    """Built-in policies and those of installed packages, also ones that cannot be used."""
+    return sorted({*POLICIES, *_plug_ins()})
 
 
 def load_policy(name: str, options: Mapping[str, Any] | None = None) -> MemoryPolicy:
@@ -53,37 +63,64 @@ def load_policy(name: str, options: Mapping[str, Any] | None = None) -> MemoryPo
         options: overrides of its config's fields; text is converted to the field's type.
 
     Raises:
-        InputError: unknown name or option, or a value that does not fit.
+        InputError: unknown name or option, a value that does not fit, values that contradict each
+            other, or a plug-in that cannot be used.
     """
     cls = policy_class(name)
     config = _config(cls, name, options or {})
-    policy: MemoryPolicy = cls(config)
+    try:
+        policy: MemoryPolicy = cls(config)
+    except InputError as error:
+        raise InputError(_named(name, str(error))) from error
+    except Exception as error:
+        raise _unusable(name, f"its constructor raised {described(error, cls)}") from error
+    lacks = [member for member in MEMBERS if not hasattr(policy, member)]
+    if lacks:
+        raise _unusable(name, f"it lacks {', '.join(lacks)}")
     return policy
 
 
 def policy_class(name: str) -> Any:
-    """The class behind a name, imported now."""
-    plugins = _plugins()
+    """The class behind a name, imported now.
+
+    Raises:
+        InputError: unknown name, or a plug-in that cannot be imported or is no policy.
+    """
+    brought = _plug_ins().get(name, [])
     if name in POLICIES:
+        if brought:
+            raise InputError(
+                f"The installed package behind entry point {brought[0].value!r} takes the built-in "
+                f"policy name {name!r}: rename or uninstall it."
+            )
         return _import(POLICIES[name])
-    if name in plugins:
-        return plugins[name].load()
-    if ":" in name:
-        return _import(name)
-    raise unknown("policy", name, policy_names())
+    if len(brought) > 1:
+        values = " and ".join(repr(point.value) for point in brought)
+        raise InputError(f"Entry points {values} both bring a policy {name!r}: uninstall one.")
+    if not brought and ":" not in name:
+        raise unknown("policy", name, policy_names())
+    try:
+        cls = brought[0].load() if brought else _import(name)
+    except InputError:
+        raise
+    except Exception as error:  # its module is foreign code
+        raise _unusable(name, _reason(error)) from error
+    if not isinstance(cls, type):
+        raise _unusable(name, f"it is a {type(cls).__name__}, not a class")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise _unusable(name, "its class has no name")
+    if not dataclasses.is_dataclass(getattr(cls, "Config", None)):
+        raise _unusable(name, "its class has no Config, the dataclass of its options")
+    return cls
 
 
-def _plugins() -> dict[str, Any]:
+def _plug_ins() -> dict[str, list[EntryPoint]]:
+    """Entry points by name; more than one of a name is a mistake that its use will tell."""
     from importlib.metadata import entry_points
 
-    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    clash = found.keys() & POLICIES.keys()
-    if clash:
-        name = min(clash)
-        raise InputError(
-            f"The installed package behind entry point {found[name].value!r} takes the built-in "
-            f"policy name {name!r}: rename or uninstall it."
-        )
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        found.setdefault(point.name, []).append(point)
     return found
 
 
@@ -91,8 +128,8 @@ def _import(path: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"Cannot import {path!r}: {error}.") from error
+    except Exception as error:
+        raise InputError(f"Cannot import {path!r}: {_reason(error)}.") from error
 
 
 def _config(cls: Any, name: str, options: Mapping[str, Any]) -> Any:
@@ -107,6 +144,32 @@ def _config(cls: Any, name: str, options: Mapping[str, Any]) -> Any:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"Policy {name!r} does not take {where}={first['input']!r}: {first['msg']}."
-        ) from error
+        what = f"does not take {where}={first['input']!r}: " if where else "refuses its options: "
+        message = " ".join(first["msg"].removeprefix("Value error, ").split()).rstrip(".")
+        raise InputError(f"Policy {name!r} {what}{message}.") from error
+    except InputError as error:  # of the config's own __post_init__
+        raise InputError(_named(name, str(error))) from error
+    except Exception as error:
+        raise _unusable(name, f"its options raised {described(error, cls.Config)}") from error
+
+
+def _named(name: str, sentence: str) -> str:
+    """The sentence, beginning with the policy's name as it was asked for."""
+    if sentence.startswith(f"Policy {name!r}"):
+        return sentence
+    return f"Policy {name!r}: " + re.sub("^Policy '[^']*': ", "", sentence)
+
+
+def _unusable(name: str, reason: str) -> InputError:
+    where = ""
+    for point in _plug_ins().get(name, []):
+        package = point.dist.name if point.dist else "an installed package"
+        where = f" (entry point {point.value!r} of {package})"
+    return InputError(f"Policy {name!r}{where} cannot be used: {reason}; correct or remove it.")
+
+
+def _reason(error: Exception) -> str:
+    """One line; errors of import and syntax say themselves where they are."""
+    if isinstance(error, ImportError | AttributeError | SyntaxError):
+        return " ".join(str(error).split()).rstrip(".")
+    return described(error)

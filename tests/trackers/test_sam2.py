@@ -62,3 +62,14 @@ def test_release_takes_its_precision_on_cuda(backbone, policy, monkeypatch):
     assert hosted.engine.backbone.model is backbone.model, "weights are not loaded twice"
     assert Sam2(backbone, "release", keep_dtype=True).host(policy).dtype == "float32"
     assert Sam2(backbone, "common").host(policy).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked", "kind"),
+    [("common", None, "mask"), ("common", "mask", "mask"), ("release", "point", "point")],
+)
+def test_prompts_that_the_policy_does_not_take(backbone, policy, protocol, asked, kind):
+    policy.spec = replace(policy.spec, prompts=("box",))
+    with pytest.raises(InputError, match=rf"'fifo' does not take a {kind} prompt.*give --init box"):
+        Sam2(backbone, protocol, asked).host(policy)
+    assert Sam2(backbone, "release").host(policy).prompt == "box"

@@ -43,16 +43,22 @@ def listing(kind: str, data: Path | None = None) -> Rows:
 
 
 def _policies() -> Rows:
-    rows = []
-    for name in policy_names():
-        options = ", ".join(f"{f.name}={_default(f)}" for f in fields(policy_class(name).Config))
-        try:
-            spec = load_policy(name).spec
-            slots = str(spec.slots)
-        except InputError:  # one that cannot be made without its options
-            spec, slots = getattr(policy_class(name), "spec", PolicySpec()), UNKNOWN
-        rows.append([name, slots, options, spec.source, spec.parity])
-    return ["policy", "slots", "options", "source", "parity with its release"], rows
+    headings = ["policy", "slots", "options", "source", "parity with its release"]
+    return headings, [_policy(name) for name in policy_names()]
+
+
+def _policy(name: str) -> list[str]:
+    try:
+        cls = policy_class(name)
+    except InputError as error:
+        return [name, UNKNOWN, "", "cannot be used", str(error)]
+    options = ", ".join(f"{f.name}={_default(f)}" for f in fields(cls.Config))
+    try:
+        spec = load_policy(name).spec
+    except InputError as error:  # also of one that needs options, and says which
+        spec = getattr(cls, "spec", PolicySpec(source="cannot be used", parity=str(error)))
+        return [name, UNKNOWN, options, spec.source, spec.parity]
+    return [name, str(spec.slots), options, spec.source, spec.parity]
 
 
 def _default(option: Field[Any]) -> str:

@@ -75,7 +75,7 @@ def track(request: Request, progress: Progress) -> list[str]:
     if request.limit is not None and request.limit < 1:
         raise InputError(f"The limit of {request.limit} frames leaves nothing: give 1 or more.")
     count = min(len(video), request.limit or len(video))
-    tracker = _make_tracker(request, count)
+    tracker = _make_tracker(request, prompts, count)
     start = time.perf_counter()
     with progress.start(1):
         progress.unit(video.name, 1, count)
@@ -143,14 +143,16 @@ def frame_names(video: Sequence) -> list[str]:
     return [f"{t:05d}" for t in range(len(video))]
 
 
-def _make_tracker(request: Request, num_frames: int) -> Tracker:
+def _make_tracker(request: Request, prompts: Mapping[str, Prompt], num_frames: int) -> Tracker:
     from vot_memory.models import load_model
+    from vot_memory.ranges import check_prompt_kinds
     from vot_memory.registry import load_policy
     from vot_memory.trackers.sam2 import Sam2
     from vot_memory.tracking import Tracker
 
     ((name, options),) = policies_with_options([request.policy], request.settings)
     policy = load_policy(name, options)
+    check_prompt_kinds(policy, prompts, 0)
     backbone = load_model(
         request.model,
         request.checkpoint,
@@ -158,8 +160,9 @@ def _make_tracker(request: Request, num_frames: int) -> Tracker:
         dtype=request.dtype,
         image_size=request.image_size,
     )
+    kind = next(iter(prompts.values())).kind  # the same for all; see `parse_prompts`
     return Tracker(
-        Sam2(backbone).host(policy).engine,
+        Sam2(backbone, prompt=kind).host(policy).engine,
         policy,
         num_frames=num_frames,
         non_overlap=request.non_overlap,
