@@ -209,7 +209,7 @@ def _advice(sweep: Sweep, trials: Seq[Trial]) -> tuple[str, str]:
     return (
         f"The lead of the best of {count(sweep.combinations, 'combination')} is optimistic, for it "
         "was chosen on the videos that score it. The intervals are not corrected for that; the "
-        "p-values are, for the number of rows. Confirm it on another split:",
+        "p-values are, for the number of rows. Confirm it on another split, all else as here:",
         f"{shlex.join(words)} --split SPLIT",
     )
 
