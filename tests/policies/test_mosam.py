@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from simulation import Simulation
@@ -275,6 +276,20 @@ def candidates_of(engine, clip, options) -> list[int]:
 def test_a_click_leaves_three_candidates_and_a_box_one(backbone, clip, sparse, count):
     seen = candidates_of(Engine(backbone), clip, {"sparse_prompt": sparse})
     assert seen == [count] * 5
+
+
+def test_an_object_that_begins_later_leaves_the_masks_of_others_alone(backbone, clip):
+    tracker = Tracker(Engine(backbone), load_policy("mosam", {"pixel_confidence": 0.9}))
+    first, second = (MaskPrompt(clip.labels[0] == i) for i in np.unique(clip.labels[0])[1:3])
+    tracker.init(clip.frames[0], {"1": first})
+    tracker.track(clip.frames[1])
+    before = tracker.state.state["keep"].clone()
+    assert not before[0, 1].all()  # something is masked
+    tracker.track(clip.frames[2], {"2": second})
+    keep = tracker.state.state["keep"]
+    assert keep.shape == (2, *before.shape[1:])
+    assert torch.equal(keep[0, :2], before[0, :2])
+    assert keep[1, 0].all()
 
 
 @pytest.mark.golden
