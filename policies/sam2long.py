@@ -123,10 +123,13 @@ class Sam2Long(BasePolicy):
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The newest valid memories and the last one, rows and pointers by rank, keys weighted."""
         valid = self._valid(bank)
-        keep = valid | (reading.stored(bank) & (bank.frame == t[:, None] - 1))
-        slots = reading.latest(bank, keep, self.config.num_maskmem - 1)
-        ptrs, dist = self._pointers(state, bank, valid, keep, t)
-        plan = reading.plan(bank, slots, reading.tpos_by_rank(slots), ptrs, dist, state["max_ptrs"])
+        last = reading.stored(bank) & (bank.frame == t[:, None] - 1)
+        scan = reading.latest(bank, valid | last, bank.slots - 1)
+        rank = reading.tpos_by_rank(scan)
+        slots = torch.where(rank < self.config.num_maskmem - 1, scan, UNUSED)
+        found = torch.minimum(state["valid_frames"], state["max_ptrs"] - 1) + (last & ~valid).any(1)
+        ptrs, dist = reading.ranked_pointers(scan, found - 1, t)  # the oldest gives none
+        plan = reading.plan(bank, slots, rank, ptrs, dist, state["max_ptrs"])
         alone = (plan.slots != UNUSED).sum(1, keepdim=True) == 1
         plan.key_scale = torch.where(alone, 1.0, self._weights(bank, plan.slots))
         plan.ptr_scale = torch.where(alone, 1.0, self._weights(bank, plan.ptrs))
@@ -135,22 +138,6 @@ class Sam2Long(BasePolicy):
     def _valid(self, bank: Bank) -> Tensor:
         """Frames that scored well on their pathway, bool [B, K]."""
         return reading.stored(bank) & (bank.iou > self.iou) & (bank.obj > 0)
-
-    def _pointers(
-        self, state: State, bank: Bank, valid: Tensor, keep: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The prompt's at its age, then the newest by rank but the oldest of all."""
-        limit = state["max_ptrs"] - 1
-        unfit = (keep & ~valid).sum(1)  # the last frame, read whatever its scores
-        found = torch.minimum(state["valid_frames"], limit) + unfit
-        count = torch.minimum(limit, found - 1)
-        newest = reading.in_order(bank, keep).flip(1)
-        order = (newest == UNUSED).byte().argsort(dim=1, stable=True)
-        newest = newest.gather(1, order)[:, :-1]
-        rank = torch.arange(1, newest.shape[1] + 1, device=t.device).expand_as(newest)
-        newest = torch.where(rank <= count[:, None], newest, UNUSED)
-        ptrs = torch.cat([torch.zeros_like(t)[:, None], newest], dim=1)
-        return ptrs, torch.cat([t[:, None], rank], dim=1).to(torch.float32)
 
     def _weights(self, bank: Bank, ids: Tensor) -> Tensor:
         """Factors [B, n] that rise with the object score; the prompt's score is the highest."""

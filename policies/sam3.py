@@ -112,13 +112,8 @@ class Sam3(BasePolicy):
         scan = reading.latest(bank, valid | last, bank.slots - 1)
         rank = reading.tpos_by_rank(scan)
         slots = torch.where(rank < self.config.num_maskmem - 1, scan, UNUSED)
-
-        limit = state["max_ptrs"] - 1
-        found = torch.minimum(state["valid_frames"], limit) + (last & ~valid).any(1)
-        pointed = rank + 1 < found[:, None]
-        newest_first = torch.where(pointed, scan, UNUSED).flip(1)
-        ptrs = torch.cat([torch.zeros_like(t)[:, None], newest_first], dim=1)
-        dist = torch.cat([t[:, None], rank.flip(1) + 1], dim=1).to(torch.float32)
+        found = torch.minimum(state["valid_frames"], state["max_ptrs"] - 1) + (last & ~valid).any(1)
+        ptrs, dist = reading.ranked_pointers(scan, found - 1, t)  # the oldest gives none
         return reading.plan(bank, slots, rank, ptrs, dist, state["max_ptrs"])
 
     def write(

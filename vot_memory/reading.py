@@ -91,6 +91,23 @@ def recent_pointers(bank: Bank, t: Tensor, max_ptrs: Tensor) -> tuple[Tensor, Te
     return ptrs, dist.to(torch.float32)
 
 
+def ranked_pointers(scan: Tensor, count: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """The prompt's at distance t, then those of the newest in a scan, by rank (SAM2Long).
+
+    Args:
+        scan: int64 [B, n] slots, oldest first.
+        count: int64 [B], how many of them.
+        t: int64 [B].
+
+    Returns:
+        ReadPlan.ptrs int64 [B, 1 + n] and ReadPlan.dist float32 [B, 1 + n].
+    """
+    rank = tpos_by_rank(scan) + 1
+    newest_first = torch.where(rank <= count[:, None], scan, UNUSED).flip(1)
+    ptrs = torch.cat([torch.zeros_like(t)[:, None], newest_first], dim=1)
+    return ptrs, torch.cat([t[:, None], rank.flip(1)], dim=1).to(torch.float32)
+
+
 def slot_pointers(bank: Bank, slots: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """Pointers tied to the bank: the prompt's and those of `slots`, newest first, by true age."""
     newest_first = slots.flip(1)
