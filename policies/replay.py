@@ -114,6 +114,11 @@ class Replay(BasePolicy):
                     f"{self.config.file} was recorded with {what} {own}, this run has {there}: "
                     "replay it in its own setting."
                 )
+        if file.rows == "rank" and file.slots > bank.num_maskmem:
+            raise InputError(
+                f"{self.config.file} numbers {file.slots} slots by rank, the model has "
+                f"{bank.num_maskmem} temporal rows: record it with fewer, or with rows by offset."
+            )
         found = {(d.sequence, d.object): d.actions for d in file.tracks}
         for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
             if (source.sequence, name) not in found:

@@ -223,3 +223,11 @@ def test_sizes_of_the_memory_that_cannot_be(policy, value, words):
     start = f"Policy '{policy}' does not take num_maskmem='{value}': {words}"
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("policy", "option"), [("dam4sam", "min_area"), ("samurai", "memory_object_score")]
+)
+def test_not_a_number_is_no_constant(policy, option):
+    with pytest.raises(InputError, match=f"'{policy}' does not take {option}='nan': give a number"):
+        registry.load_policy(policy, {option: "nan"})

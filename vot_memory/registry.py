@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,7 @@ def _config(cls: Any, name: str, options: Mapping[str, Any]) -> Any:
         if option not in fields:
             raise unknown(f"option of policy {name!r},", option, fields)
     try:
-        return pydantic.TypeAdapter(cls.Config).validate_python(dict(options))
+        config = pydantic.TypeAdapter(cls.Config).validate_python(dict(options))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -151,6 +152,11 @@ def _config(cls: Any, name: str, options: Mapping[str, Any]) -> Any:
         raise InputError(_named(name, str(error))) from error
     except Exception as error:
         raise _unusable(name, f"its options raised {described(error, cls.Config)}") from error
+    for option, value in options.items():
+        made = getattr(config, option)
+        if isinstance(made, float) and math.isnan(made):  # every comparison with it is false
+            raise InputError(f"Policy {name!r} does not take {option}={value!r}: give a number.")
+    return config
 
 
 def _named(name: str, sentence: str) -> str:

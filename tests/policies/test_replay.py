@@ -52,6 +52,7 @@ def test_fingerprint_is_the_content_not_the_path(tmp_path):
     [
         ({"model": "other"}, "recorded with model other, this run has model"),
         ({"image_size": 256}, "recorded with image size 256, this run has 128"),
+        ({"slots": 8}, "numbers 8 slots by rank, the model has 7 temporal rows"),
         ({"tracks": []}, "no decisions for object '1' of sequence 'clip'"),
     ],
 )
