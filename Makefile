@@ -58,7 +58,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
 fast: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not golden and not e2e'
+	$(BIN)/python -m pytest -m 'not golden and not e2e and not slow'
 
 parity: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/test_parity.py tests/policies/test_release_traces.py \
