@@ -258,7 +258,7 @@ def test_a_policy_that_fails_leaves_the_others_alone(videos, tmp_path, plug_in):
     ((sequence, reason),) = report.failed
     assert sequence == "b"
     assert reason.startswith(
-        "broken: frame 4: Policy 'broken', objects '1', '2', frame 4: "
+        "broken: Policy 'broken', objects '1', '2', frame 4: "
         "read raised ZeroDivisionError at test_runner.py:"
     )
     failure = folder_of(report, "broken").failures()["b"]

@@ -260,7 +260,9 @@ def _names(identities: list[Identity], lanes: list[tuple[Hosted, RunFolder]]) ->
 
 
 def _sentence(failure: Failure) -> str:
-    return failure.error if failure.frame is None else f"frame {failure.frame}: {failure.error}"
+    if failure.frame is None or f"frame {failure.frame}:" in failure.error:
+        return failure.error
+    return f"frame {failure.frame}: {failure.error}"
 
 
 def _open_folders(
