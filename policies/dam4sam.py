@@ -205,7 +205,7 @@ class Dam4Sam(BasePolicy):
         """Whether an alternative reaches far beyond a sure choice of usual size, bool [B]."""
         c = self.config
         chosen = torch.arange(len(t), device=t.device), selection.mask
-        pixels = candidates.pixels("video")[chosen]
+        pixels = candidates.choice(selection.mask).pixels("video")[:, 0]
         self._remember_size(state, pixels, t)
         ratio = pixels / self._median_size(state, t)
         sure = (candidates.ious[chosen] > c.iou) & (pixels >= 1) & (t >= 2)

@@ -84,3 +84,26 @@ def test_recorded_values_need_no_masks_and_follow_their_rows():
     swapped = c.take(torch.tensor([1, 0]))
     assert swapped.pixels("video").tolist() == [[2], [1]]
     assert swapped.obj.tolist() == [-1, 1]
+
+
+def test_the_choice_alone_measures_as_among_the_others():
+    one, two = candidates(SQUARE, FAR, EMPTY), candidates(EMPTY, SQUARE, FAR)
+    both = Candidates(
+        torch.cat([one.logits, two.logits]),
+        torch.tensor([[0.1, 0.9, 0.2], [0.8, 0.1, 0.3]]),
+        torch.tensor([1.0, -1.0]),
+        torch.arange(6.0).view(2, 3, 1),
+        16,
+        (32, 24),
+    )
+    every = both.pixels("video"), both.boxes("image")
+    index = torch.tensor([1, 2])  # FAR in both rows
+    alone = both.choice(index)
+    assert alone.pixels("low").tolist() == [[14], [14]]
+    assert alone.ious.tolist() == torch.tensor([[0.9], [0.3]]).tolist()
+    assert alone.obj.tolist() == [1, -1]
+    assert alone.ptrs.flatten().tolist() == [1, 5]
+    fresh = Candidates(both.logits, both.ious, both.obj, both.ptrs, 16, (32, 24)).choice(index)
+    for c in alone, fresh:
+        assert torch.equal(c.pixels("video"), every[0][[0, 1], index][:, None])
+        assert torch.equal(c.boxes("image"), every[1][[0, 1], index][:, None])

@@ -75,6 +75,20 @@ class Candidates:
         taken._measured = {k: v[index] for k, v in self._measured.items()}
         return taken
 
+    def choice(self, index: Tensor) -> Candidates:
+        """Candidate index[b] of each row alone (M = 1); measurements made so far are kept."""
+        chosen = torch.arange(self.rows, device=index.device), index
+        alone = Candidates(
+            self.logits[chosen][:, None],
+            self.ious[chosen][:, None],
+            self.obj,
+            self.ptrs[chosen][:, None],
+            self.image_size,
+            self.video_size,
+        )
+        alone._measured = {k: v[chosen][:, None] for k, v in self._measured.items()}
+        return alone
+
     def masks(self, at: At) -> Tensor:
         """Binary masks, bool [B, M, H, W], at the scale that a release measures at.
 
@@ -83,8 +97,9 @@ class Candidates:
         if at == "low":
             return self.logits > 0
         size = (self.image_size, self.image_size) if at == "image" else self.video_size
-        scaled = F.interpolate(self.logits, size=size, mode="bilinear", align_corners=False)
-        return scaled > 0
+        single = self.logits.flatten(0, 1)[:, None]  # as three channels they take a slow kernel
+        scaled = F.interpolate(single, size=size, mode="bilinear", align_corners=False)
+        return (scaled > 0).view(*self.logits.shape[:2], *size)
 
     def pixels(self, at: At) -> Tensor:
         """Positive pixels of every mask, int64 [B, M]."""
@@ -125,7 +140,7 @@ class Candidates:
             (w, h), (wj, hj) = _extent(own), _extent(joined)
             iou = torch.where((wj <= 1) | (hj <= 1), 1.0, w * h / (wj * hj).clamp(min=1))
             self._measured["joined_box_iou", at] = torch.where(
-                rest.flatten(2).any(2), iou, torch.nan
+                _any(rest.flatten(2), 2), iou, torch.nan
             )
         return self._measured["joined_box_iou", at]
 
@@ -134,9 +149,14 @@ def _extent(boxes: Tensor) -> tuple[Tensor, Tensor]:
     return boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
 
 
+def _any(masks: Tensor, dim: int) -> Tensor:
+    """masks.any(dim), ten times as fast on a CPU, which reduces bytes with vector instructions."""
+    return masks.view(torch.uint8).amax(dim).bool()
+
+
 def _boxes(masks: Tensor) -> Tensor:
     """int64 [..., 4] of bool [..., H, W]."""
-    columns, lines = masks.any(-2), masks.any(-1)
+    columns, lines = _any(masks, -2), _any(masks, -1)
     first_x, first_y = columns.byte().argmax(-1), lines.byte().argmax(-1)
     last_x = columns.shape[-1] - 1 - columns.flip(-1).byte().argmax(-1)
     last_y = lines.shape[-1] - 1 - lines.flip(-1).byte().argmax(-1)
@@ -149,7 +169,7 @@ def _largest_component(masks: Tensor) -> Tensor:
     import cv2
 
     result = torch.zeros_like(masks)
-    for b, m in masks.flatten(2).any(2).nonzero().tolist():
+    for b, m in _any(masks.flatten(2), 2).nonzero().tolist():
         image = masks[b, m].cpu().numpy().astype("uint8")
         _, labels, stats, _ = cv2.connectedComponentsWithStats(image, connectivity=8)
         largest = 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
