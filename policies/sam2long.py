@@ -16,6 +16,7 @@ future in that sense; `sam2long-online` gives the best pathway's mask at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -144,10 +145,7 @@ class Sam2Long(BasePolicy):
         used = ids != UNUSED
         score = torch.where(ids == 0, PROMPT_SCORE, bank.obj.gather(1, ids.clamp(min=0)))
         rank = torch.where(used, score, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
-        width, c = ids.shape[1], self.config
-        table = torch.ones(width + 1, width, device=ids.device)
-        for n in range(1, width + 1):
-            table[n, :n] = torch.linspace(c.lowest, c.highest, n)
+        table = _factors(self.config.lowest, self.config.highest, ids.shape[1], ids.device)
         return table[used.sum(1)].gather(1, rank)
 
     # ---- select ----------------------------------------------------------------------------
@@ -196,6 +194,15 @@ class Sam2LongOnline(Sam2Long):
 
     name = "sam2long-online"
     offline = False
+
+
+@lru_cache
+def _factors(lowest: float, highest: float, width: int, device: torch.device) -> Tensor:
+    """Row n has n factors that rise evenly from lowest to highest; [width + 1, width]."""
+    table = torch.ones(width + 1, width)
+    for n in range(1, width + 1):
+        table[n, :n] = torch.linspace(lowest, highest, n)
+    return table.to(device)
 
 
 def _log(ious: Tensor, state: State) -> Tensor:
