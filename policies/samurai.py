@@ -24,6 +24,7 @@ from torch import Tensor
 
 from vot_memory import reading
 from vot_memory.errors import InputError
+from vot_memory.kalman import BoxFilter, box_iou, measurement
 from vot_memory.policy import BasePolicy, PolicySpec, Preset, ReadPlan, Selection, State, Write
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class SamuraiConfig:
         memory_object_score: object score logit above which it may.
         memory_motion_score: motion score above which it may, where there is one.
         motion_in_memory: False forgets the motion score there, as published numbers did.
+        position_noise: deviation of the filter's places a frame, as a share of the box's height.
+        velocity_noise: deviation of its velocities.
     """
 
     num_maskmem: int = 7
@@ -59,27 +62,28 @@ class SamuraiConfig:
     memory_object_score: float = 0.0
     memory_motion_score: float = 0.0
     motion_in_memory: bool = True
+    position_noise: float = 1 / 20
+    velocity_noise: float = 1 / 160
 
     def __post_init__(self) -> None:
+        wrong = None
         if not 2 <= self.num_maskmem <= 7:
-            raise InputError(
-                f"Policy 'samurai': num_maskmem={self.num_maskmem} is outside 2..7, the rows of "
-                "SAM 2's temporal encoding."
+            wrong = f"num_maskmem={self.num_maskmem} is outside 2..7, the temporal rows of SAM 2"
+        elif self.stable_frames < 1:
+            wrong = f"stable_frames={self.stable_frames} leaves no frame to start the filter on"
+        elif self.memory_motion_score > 0 and not self.motion_in_memory:
+            wrong = (
+                f"memory_motion_score={self.memory_motion_score} has no effect with "
+                "motion_in_memory=false"
             )
-        if self.stable_frames < 1:
-            raise InputError(
-                f"Policy 'samurai': stable_frames={self.stable_frames} leaves no frame to start "
-                "the filter on: give 1 or more."
-            )
+        elif not (self.position_noise > 0 and self.velocity_noise > 0):
+            wrong = "position_noise and velocity_noise have to be above 0"
         for name in ("stable_iou", "motion_weight", "memory_iou", "memory_motion_score"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise InputError(f"Policy 'samurai': {name}={value} is outside 0..1.")
-        if self.memory_motion_score > 0 and not self.motion_in_memory:
-            raise InputError(
-                f"Policy 'samurai': memory_motion_score={self.memory_motion_score} has no effect "
-                "with motion_in_memory=false: set one of them."
-            )
+                wrong = f"{name}={value} is outside 0..1"
+        if wrong:
+            raise InputError(f"Policy 'samurai': {wrong}.")
 
 
 class Samurai(BasePolicy):
@@ -94,6 +98,7 @@ class Samurai(BasePolicy):
 
     def __init__(self, config: SamuraiConfig | None = None) -> None:
         super().__init__(config)
+        self.filter = BoxFilter(self.config.position_noise, self.config.velocity_noise)
         self.spec = PolicySpec(
             slots=self.config.num_maskmem + 1,
             object_gate=self.config.object_gate,
@@ -136,7 +141,7 @@ class Samurai(BasePolicy):
         trusted = state["stable"] >= self.config.stable_frames
         if not bool(trusted.any()):
             return super().select(state, bank, candidates, t)
-        mean, _ = predict(state["mean"], state["cov"])
+        mean, _ = self.filter.predict(state["mean"], state["cov"])
         motion = box_iou(mean[:, None], candidates.boxes("image"))
         weight = torch.where(trusted, state["motion_weight"], 0.0)[:, None]
         return Selection(mask=(weight * motion + (1 - weight) * candidates.ious).argmax(dim=1))
@@ -161,13 +166,13 @@ class Samurai(BasePolicy):
         c, stable = self.config, state["stable"]
         begins, trusted = stable == 0, stable >= c.stable_frames
         measured = measurement(box.to(state["mean"].dtype))
-        fresh_mean, fresh_cov = initiate(measured)
+        fresh_mean, fresh_cov = self.filter.initiate(measured)
         mean = torch.where(begins[:, None], fresh_mean, state["mean"])
         cov = torch.where(begins[:, None, None], fresh_cov, state["cov"])
-        mean, cov = predict(mean, cov)
+        mean, cov = self.filter.predict(mean, cov)
         motion = box_iou(mean, box)
         agrees = torch.where(trusted, iou >= c.stable_iou, iou > c.stable_iou)
-        new_mean, new_cov = update(mean, cov, measured)
+        new_mean, new_cov = self.filter.update(mean, cov, measured)
         mean = torch.where(agrees[:, None], new_mean, mean)
         cov = torch.where(agrees[:, None, None], new_cov, cov)
         state["mean"] = torch.where(begins[:, None], fresh_mean, mean)
@@ -175,58 +180,3 @@ class Samurai(BasePolicy):
         counted = torch.where(agrees, stable + (~trusted).long(), 0)
         state["stable"] = torch.where(begins, 1, counted)
         return motion, trusted
-
-
-# ---- the Kalman filter: centre x, y, aspect ratio w/h, height, and their velocities ----------
-
-
-def measurement(box: Tensor) -> Tensor:
-    """Centre, aspect ratio and height [B, 4] of boxes [B, 4]; a flat box is taken as 1 high."""
-    x0, y0, x1, y1 = box.unbind(-1)
-    height = torch.where(y1 == y0, 1.0, y1 - y0)
-    return torch.stack([(x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / height, height], dim=-1)
-
-
-def initiate(measured: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [B, 8] and covariance [B, 8, 8] from a first measurement [B, 4]."""
-    mean = torch.cat([measured, torch.zeros_like(measured)], dim=1)
-    return mean, torch.diag_embed(_deviation(measured[:, 3], 1 / 10, 1 / 16) ** 2)
-
-
-def predict(mean: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
-    """One frame on at constant velocity."""
-    motion = torch.eye(8, dtype=mean.dtype, device=mean.device)
-    motion[:4, 4:] = motion[:4, :4]
-    noise = torch.diag_embed(_deviation(mean[:, 3], 1 / 20, 1 / 160) ** 2)
-    return mean @ motion.T, motion @ cov @ motion.T + noise
-
-
-def update(mean: Tensor, cov: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
-    """Correct a prediction by a measurement [B, 4]."""
-    deviation = _deviation(mean[:, 3], 1 / 20, 0)[:, :4]
-    deviation[:, 2] = 1e-1
-    innovation = cov[:, :4, :4] + torch.diag_embed(deviation**2)
-    factor, _ = torch.linalg.cholesky_ex(innovation)
-    gain = torch.cholesky_solve(cov[:, :4], factor).mT
-    mean = mean + (gain @ (measured - mean[:, :4])[..., None])[..., 0]
-    return mean, cov - gain @ innovation @ gain.mT
-
-
-def box_iou(mean: Tensor, box: Tensor) -> Tensor:
-    """IoU of the filter's box and boxes [..., 4]; 0 for an empty one (all zero)."""
-    x, y, aspect, height = mean[..., :4].unbind(-1)
-    width, box = aspect * height, box.to(mean.dtype)
-    x0, y0, x1, y1 = box.unbind(-1)
-    across = torch.minimum(x + width / 2, x1) - torch.maximum(x - width / 2, x0)
-    down = torch.minimum(y + height / 2, y1) - torch.maximum(y - height / 2, y0)
-    common = across.clamp(min=0) * down.clamp(min=0)
-    union = width * height + (x1 - x0) * (y1 - y0) - common
-    found = (union != 0) & (box != 0).any(-1)
-    return torch.where(found, common / torch.where(found, union, 1.0), 0.0)
-
-
-def _deviation(height: Tensor, place: float, velocity: float) -> Tensor:
-    """Standard deviations [B, 8] for a height [B]; the aspect ratio's are constants."""
-    one = torch.ones_like(height)
-    p, v = place * height, velocity * height
-    return torch.stack([p, p, 1e-2 * one, p, v, v, 1e-5 * one, v], dim=1)

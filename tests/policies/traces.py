@@ -17,7 +17,7 @@ from vot_memory.bank import Bank, Entry
 from vot_memory.candidates import Candidates
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.engine import Engine, Settings, Track
-from vot_memory.policies import samurai
+from vot_memory.kalman import box_iou
 from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan, Selection
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker
@@ -185,9 +185,9 @@ def motion_score(policy, state: dict, candidates: Candidates, selection: Selecti
     """SAMURAI's score of the choice, once its filter is stable."""
     if policy.name != "samurai" or int(state["stable"]) < policy.config.stable_frames:
         return {}
-    mean, _ = samurai.predict(state["mean"], state["cov"])
+    mean, _ = policy.filter.predict(state["mean"], state["cov"])
     box = candidates.boxes("image")[:, int(selection.mask)]
-    return {"kf_score": samurai.box_iou(mean, box).tolist()}
+    return {"kf_score": box_iou(mean, box).tolist()}
 
 
 # ---- level 1: recorded scores in, decisions out, without weights ----------
