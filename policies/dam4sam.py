@@ -61,6 +61,7 @@ class Dam4SamConfig:
         area_window: ... of the last so many frames.
         gap: frames that must lie between two anchors.
         distractor_iou: box IoU of choice and joined alternative at or below which it does.
+        min_pixels: a mask of at least so many pixels shows the object.
     """
 
     num_maskmem: int = 7
@@ -73,6 +74,7 @@ class Dam4SamConfig:
     area_window: int = 300
     gap: int = 5
     distractor_iou: float = 0.7
+    min_pixels: int = 1
 
     def __post_init__(self) -> None:
         wrong = None
@@ -85,8 +87,10 @@ class Dam4SamConfig:
             )
         elif self.min_area > self.max_area:
             wrong = f"min_area={self.min_area} is above max_area={self.max_area}"
-        elif min(self.stride, self.area_frames, self.area_window) < 1 or self.gap < 0:
-            wrong = "stride, area_frames and area_window count from 1, gap from 0"
+        elif min(self.stride, self.area_frames, self.area_window, self.min_pixels) < 1:
+            wrong = "stride, area_frames, area_window and min_pixels count from 1"
+        elif self.gap < 0:
+            wrong = f"gap={self.gap} is negative"
         elif not (0 <= self.iou <= 1 and 0 <= self.distractor_iou <= 1):
             wrong = f"iou={self.iou} or distractor_iou={self.distractor_iou} is outside 0..1"
         if wrong:
@@ -163,7 +167,7 @@ class Dam4Sam(BasePolicy):
         of_ring = (ptrs[:, 1:] - bank.slots).clamp(min=0)
         frame = bank.ring_frame.gather(1, of_ring)
         anchored = torch.where(anchors != UNUSED, bank.frame.gather(1, anchors.clamp(min=0)), EMPTY)
-        seen = bank.ring_pixels.gather(1, of_ring) >= 1
+        seen = bank.ring_pixels.gather(1, of_ring) >= self.config.min_pixels
         seen &= ~(frame[:, :, None] == anchored[:, None]).any(2)
         recent = torch.where(seen, ptrs[:, 1:], UNUSED)
         age = (t[:, None] - anchored).to(dist.dtype)
@@ -184,7 +188,7 @@ class Dam4Sam(BasePolicy):
         state["last_added"] = torch.where(added, t, state["last_added"])
         tag = torch.where(added, ANCHOR, RECENT)
         slot = reading.stalest(bank, self._needed(bank, added))
-        visible = candidates.pixels("low")[chosen] >= 1
+        visible = candidates.pixels("low")[chosen] >= self.config.min_pixels
         return Write(torch.where(visible, slot, DISCARD), tag.to(torch.int8), added)
 
     def _needed(self, bank: Bank, added: Tensor) -> Tensor:
@@ -208,7 +212,7 @@ class Dam4Sam(BasePolicy):
         pixels = candidates.choice(selection.mask).pixels("video")[:, 0]
         self._remember_size(state, pixels, t)
         ratio = pixels / self._median_size(state, t)
-        sure = (candidates.ious[chosen] > c.iou) & (pixels >= 1) & (t >= 2)
+        sure = (candidates.ious[chosen] > c.iou) & (pixels >= c.min_pixels) & (t >= 2)
         sure &= (ratio >= c.min_area) & (ratio <= c.max_area)
         last = state["last_added"]
         sure &= (last == NEVER) | (t - last > c.gap)
@@ -221,9 +225,10 @@ class Dam4Sam(BasePolicy):
 
     def _remember_size(self, state: State, pixels: Tensor, t: Tensor) -> None:
         """Shift a non-empty size into the history; int64 [B, area_frames], newest last."""
+        seen = pixels[:, None] >= self.config.min_pixels
         for name, value in (("sizes", pixels), ("size_frame", t)):
             shifted = torch.cat([state[name][:, 1:], value[:, None]], dim=1)
-            state[name] = torch.where(pixels[:, None] >= 1, shifted, state[name])
+            state[name] = torch.where(seen, shifted, state[name])
 
     def _median_size(self, state: State, t: Tensor) -> Tensor:
         """Median of the remembered sizes within the window, float64 [B]; nan without any."""

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from vot_memory.log import Log
 
 VARIANTS = {"readme": (0.1, 2.0), "script": (0.3, 1.0), "paper": (0.3, 2.0)}
-PROMPT_SCORE = 10.0
-LOG_OFFSET = 1e-5
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class Sam2LongConfig:
         uncertainty: object score logit up to which, in all pathways, the frame is uncertain and
             diverse hypotheses are kept; None is the variant's.
         lowest, highest: factors on the keys of the memories with the lowest and highest score.
+        prompt_score: object score logit that the prompt is ranked by.
+        log_offset: is added to a predicted IoU before its logarithm is taken.
     """
 
     num_maskmem: int = 7
@@ -67,6 +67,8 @@ class Sam2LongConfig:
     uncertainty: float | None = None
     lowest: float = 0.95
     highest: float = 1.05
+    prompt_score: float = 10.0
+    log_offset: float = 1e-5
 
     def __post_init__(self) -> None:
         wrong = None
@@ -80,6 +82,8 @@ class Sam2LongConfig:
             wrong = f"uncertainty={self.uncertainty} is negative"
         elif not 0 < self.lowest <= self.highest:
             wrong = f"lowest={self.lowest} and highest={self.highest} do not rise from above 0"
+        elif self.log_offset <= 0:
+            wrong = f"log_offset={self.log_offset} leaves no logarithm of 0: give a number above 0"
         if wrong:
             raise InputError(f"Policy 'sam2long': {wrong}.")
 
@@ -143,7 +147,9 @@ class Sam2Long(BasePolicy):
     def _weights(self, bank: Bank, ids: Tensor) -> Tensor:
         """Factors [B, n] that rise with the object score; the prompt's score is the highest."""
         used = ids != UNUSED
-        score = torch.where(ids == 0, PROMPT_SCORE, bank.obj.gather(1, ids.clamp(min=0)))
+        score = torch.where(
+            ids == 0, self.config.prompt_score, bank.obj.gather(1, ids.clamp(min=0))
+        )
         rank = torch.where(used, score, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
         table = _factors(self.config.lowest, self.config.highest, ids.shape[1], ids.device)
         return table[used.sum(1)].gather(1, rank)
@@ -158,17 +164,21 @@ class Sam2Long(BasePolicy):
         """
         p, m = self.config.pathways, candidates.ious.shape[1]
         ious, obj = candidates.ious.view(-1, p, m), candidates.obj.view(-1, p)
-        score = state["score"].view(-1, p, 1) + _log(ious, state)
+        score = state["score"].view(-1, p, 1) + self._log(ious, state)
         order = score.flatten(1).argsort(dim=1, descending=True, stable=True)
         sure = obj.abs().amax(1) > self.uncertainty
-        signed = torch.where(obj[..., None] > 0, ious, -ious).flatten(1).gather(1, order)
-        diverse = order.gather(1, _diverse(signed, order // m, p))
+        signed = torch.where(obj[..., None] > 0, ious, -ious).to(score.dtype)
+        diverse = order.gather(1, _diverse(signed.flatten(1).gather(1, order), order // m, p))
         best = torch.where(sure[:, None], order[:, :p], diverse)
         first = torch.arange(len(t), device=t.device).view(-1, p)
         begins = t.view(-1, p) == 1  # one pathway yet
         parent = torch.where(begins, first, first[:, :1] + best // m)
         mask = torch.where(begins, ious.argmax(2), best % m)
         return Selection(mask=mask.flatten(), parent=parent.flatten())
+
+    def _log(self, ious: Tensor, state: State) -> Tensor:
+        logs: Tensor = (ious.to(state["score"].dtype) + self.config.log_offset).log()
+        return logs
 
     # ---- write -----------------------------------------------------------------------------
 
@@ -177,7 +187,7 @@ class Sam2Long(BasePolicy):
     ) -> Write:
         """Store every frame over one that can no longer be read."""
         iou = candidates.ious[torch.arange(len(t), device=t.device), selection.mask]
-        state["score"] = state["score"] + torch.where(t == 1, 0.0, _log(iou, state))
+        state["score"] = state["score"] + torch.where(t == 1, 0.0, self._log(iou, state))
         fit = (iou > self.iou) & (candidates.obj > 0)
         state["valid_frames"] = state["valid_frames"] + fit.long()
         return Write(slot=reading.stalest(bank, self._valid(bank)))
@@ -205,22 +215,17 @@ def _factors(lowest: float, highest: float, width: int, device: torch.device) ->
     return table.to(device)
 
 
-def _log(ious: Tensor, state: State) -> Tensor:
-    logs: Tensor = (ious.to(state["score"].dtype) + LOG_OFFSET).log()
-    return logs
-
-
 def _diverse(signed: Tensor, path: Tensor, count: int) -> Tensor:
     """Positions [G, count] of distinct values, then the best of each pathway not among those.
 
     Args:
-        signed: float32 [G, n], signed predicted IoUs, best score first.
+        signed: float64 [G, n], signed predicted IoUs, best score first.
         path: int64 [G, n], the pathway each continues.
         count: how many to keep.
     """
     n = signed.shape[1]
     earlier = torch.ones(n, n, dtype=torch.bool, device=signed.device).tril(-1)
-    cents = (signed.double() * 100).round()
+    cents = (signed * 100).round()
     new = ~((cents[:, :, None] == cents[:, None]) & earlier).any(2)
     same_path = path[:, :, None] == path[:, None]
     left_out = ~(same_path & new[:, None]).any(2) & ~(same_path & earlier).any(2)
