@@ -8,7 +8,7 @@ DEMO   ?= results/demo
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LIMITS  := $(VENV)/constraints.txt
-POLICIES := --policy fifo --policy first --policy random
+POLICIES := $(addprefix --policy ,fifo samurai dam4sam sam2long random)
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test fast parity lint bench clean
@@ -16,12 +16,12 @@ POLICIES := --policy fifo --policy first --policy random
 
 help:
 	@echo "make install   make $(VENV) and install vot-memory into it"
-	@echo "make demo      run three memory policies on an embedded split and report"
+	@echo "make demo      run five memory policies on an embedded split and report"
 	@echo "make test      install what development needs and run every test"
 	@echo "make fast      only the tests that take seconds"
 	@echo "make parity    policies beside recorded runs of their releases; TRACES=DIR adds recordings"
 	@echo "make lint      ruff and mypy"
-	@echo "make bench     frames per second beside SAM 2's own predictor, time of the measures"
+	@echo "make bench     frames per second beside SAM 2's own predictor, cost of policies, time of measures"
 	@echo "make clean     remove build products and the demo's results"
 
 install: $(VENV)/installed
