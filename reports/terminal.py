@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import MEASURES
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from vot_memory.reports.report import Report
     from vot_memory.reports.tables import Table
 
+NAMED = 320  # characters of missing names; a long run has hundreds of them
 _PLACE_STYLES = {1: "bold green", 2: "cyan", 3: "yellow"}
 
 
@@ -28,7 +30,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text(report.headline, style="bold red"))
         lines = [line for table in report.tables for line in table.incomplete]
         for line in (*report.warnings, *lines):
-            console.print(Text(f"  {one_line(line)}", style="red"))
+            named = shorten(one_line(line), NAMED, placeholder=" ... (report.md names all)")
+            console.print(Text(f"  {named}", style="red"))
     for table in report.tables:
         console.print()
         console.print(Text(one_line(table.title), style="bold"))

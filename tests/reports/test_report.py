@@ -93,6 +93,19 @@ def test_the_first_line_tells_what_is_missing_and_the_next_name_it(store, tmp_pa
 
 
 @pytest.mark.usefixtures("no_plots")
+def test_hundreds_of_missing_names_stand_on_the_page_and_not_in_the_terminal(results, tmp_path):
+    store = results(*(sequence(f"video-{i:03d}") for i in range(200)))
+    whole(store, "fifo")
+    store.run("first", {"video-000": 40})
+    report = write_report(store.root, "fake", "fifo", tmp_path / "report")
+    assert "video-199" in (tmp_path / "report" / "report.md").read_text()
+    text = shown(report, 10_000).splitlines()[1]
+    assert text.startswith("  first: 199 of 200 not run yet: video-001, video-002,")
+    assert text.endswith(" ... (report.md names all)")
+    assert len(text) < 400
+
+
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize(
     "change",
     [
