@@ -33,7 +33,7 @@ from vot_memory.unit import run_unit
 
 NAMES = [name for name in POLICIES if name != "replay"]  # a replay needs a recorded file
 WARM, FRAMES, ROUNDS = 16, 48, 2  # nano: frames until banks are full, frames, passes
-FILL, STEPS = 24, 3  # real sizes: made-up frames, measured ones
+FILL, STEPS = 24, 2  # real sizes: made-up frames, measured ones
 IMAGE_SIZE, VIDEO = 512, (480, 854)
 TOLERANCE = 0.15  # of the pass beside E + sum of memory paths
 
