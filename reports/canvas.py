@@ -77,10 +77,11 @@ def new_figure(
 
 
 def add_title(figure: Figure, what: str, table: Table) -> None:
-    """What is shown, and of which data, model and protocol."""
+    """What is shown, of which data, model and protocol, and what signs behind names mean."""
     data, _, rest = one_line(table.title).partition("; ")
     columns = int(figure.get_figwidth() * 12.5)
     lines = [what, *textwrap.wrap(data, columns), *textwrap.wrap(rest, columns)]
+    lines += [line for sign in table.legend for line in textwrap.wrap(sign, columns)]
     figure.suptitle("\n".join(lines), x=0.012, ha="left", parse_math=False)
 
 
@@ -88,6 +89,11 @@ def row_styles(table: Table) -> dict[str, Style]:
     """How each row of a table is drawn, by its label."""
     rows = table.overview
     return dict(zip(rows["label"], styles_for(list(rows["policy"])), strict=True))
+
+
+def row_name(table: Table, label: str) -> str:
+    """A row's name with its signs, as in the tables."""
+    return one_line(label) + table.signs[label]
 
 
 def shorten(name: str, letters: int) -> str:

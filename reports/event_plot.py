@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vot_memory.metrics.events import ABSENT
-from vot_memory.reports.canvas import LETTER, add_title, new_figure, row_styles, shorten, styled
+from vot_memory.reports.canvas import (
+    LETTER,
+    add_title,
+    new_figure,
+    row_name,
+    row_styles,
+    shorten,
+    styled,
+)
 from vot_memory.reports.events import FRAMES
 from vot_memory.reports.text import MINUS, count, is_defined, number, one_line
 
@@ -39,7 +47,7 @@ def event_plot(table: Table) -> Figure | None:
     gaps = {ALL: {label: table.row(label) for label in labels}}
     for event in table.events.kinds(FRAMES):
         gaps[event] = {label: table.events.cell(label, event) for label in labels}
-    names = [shorten(one_line(label), _LONGEST) for label in labels]
+    names = [shorten(row_name(table, label), _LONGEST) for label in labels]
     width = 0.6 + LETTER * max(map(len, names)) + 1.65 * len(gaps)
     figure, panels = new_figure(width, 1.7 + 0.27 * len(labels), columns=len(gaps))
     styles = row_styles(table)

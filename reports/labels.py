@@ -29,6 +29,7 @@ def label_points(
     texts: Sequence[str],
     obstacles: Boxes | None = None,
     fontsize: float = 9,
+    colors: Sequence[str] | None = None,
 ) -> list[Annotation]:
     """Label points one after the other, each at the free place nearest to its point.
 
@@ -41,6 +42,7 @@ def label_points(
         texts: a label for each point; taken literally, never as mathematics.
         obstacles: further points [N, 2] in data units that no label should cover.
         fontsize: in points.
+        colors: of the labels, so that each is told from its neighbours'; None = nearly black.
     """
     from matplotlib.patheffects import withStroke
 
@@ -49,7 +51,8 @@ def label_points(
     dots = axes.transData.transform(everything)
     taken: list[Boxes] = []
     notes = []
-    for point, text in zip(points, texts, strict=True):
+    colors = ["0.1"] * len(points) if colors is None else colors
+    for point, text, color in zip(points, texts, colors, strict=True):
         size = _measure(axes, text, fontsize)
         anchor = axes.transData.transform(point)
         offset, box = _place(axes, anchor, size, dots, taken)
@@ -63,7 +66,7 @@ def label_points(
                 textcoords="offset points",
                 ha=_ACROSS[int(np.sign(offset[0]))],
                 va=_ALONG[int(np.sign(offset[1]))],
-                color="0.1",
+                color=color,
                 path_effects=[withStroke(linewidth=2, foreground="white")],
                 fontsize=fontsize,
                 parse_math=False,

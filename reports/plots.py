@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.reports.canvas import LETTER, add_title, new_figure, row_styles, shorten, styled
+from vot_memory.reports.canvas import (
+    LETTER,
+    add_title,
+    new_figure,
+    row_name,
+    row_styles,
+    shorten,
+    styled,
+)
 from vot_memory.reports.labels import label_points
 from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
@@ -45,8 +53,9 @@ def ar_plot(table: Table) -> Figure | None:
     add_title(figure, "Accuracy and robustness", table)
     figure.canvas.draw()  # labels need the final layout
     figure.set_layout_engine("none")
-    names = [one_line(label) for label in rows["label"]]
-    label_points(axes, list(x), list(y), names)
+    names = [row_name(table, label) for label in rows["label"]]
+    colors = [styles[label].color for label in rows["label"]]
+    label_points(axes, list(x), list(y), names, colors=colors)
     return figure
 
 
@@ -171,7 +180,7 @@ def _dot(n: int) -> float:
 
 def _panel_title(table: Table, label: str, reference: str) -> str:
     row = table.row(label)
-    text = f"{one_line(label)} {MINUS} {one_line(reference)}: "
+    text = f"{row_name(table, label)} {MINUS} {one_line(reference)}: "
     if not is_defined(row["difference"]):
         return text + "no common sequence"
     text += number(row["difference"], signed=True)
