@@ -255,11 +255,24 @@ def test_backtrace_follows_parents(engine, features, masks):
     answers = [
         tracker.track(feature, masks if t == 0 else None) for t, feature in enumerate(features[:6])
     ]
-    revised = tracker.finish()
-    assert revised is not None
+    revised = list(tracker.finish())
+    assert [frame for frame, _ in revised] == list(range(6))
     for i, name in enumerate(masks):
-        assert len(revised[name]) == 6
-        assert (revised[name][2] == answers[2].masks[i]).all()  # before they part: one history
+        assert (revised[2][1][name] == answers[2].masks[i]).all()  # one history before they part
+
+
+def test_revised_masks_name_frames_of_the_video(engine, features, masks):
+    tracker = Tracker(engine, Pathways(), num_frames=6)
+    a, b = list(masks)[:2]
+    starts = {2: {a: masks[a]}, 4: {b: masks[b]}}
+    for t, feature in enumerate(features[:6]):
+        tracker.track(feature, starts.get(t))
+    assert [(t, set(m)) for t, m in tracker.finish()] == [
+        (2, {a}),
+        (3, {a}),
+        (4, {a, b}),
+        (5, {a, b}),
+    ]
 
 
 def test_log_backtrace_by_hand():

@@ -274,7 +274,8 @@ def test_several_configurations_of_one_policy_are_told_apart(videos, plug_in, tm
     report = run(dataclasses.replace(settings, policies=(*settings.policies, other)))
     ((sequence, reason),) = report.failed
     assert sequence == "b"
-    assert reason.startswith("broken, broken (num_maskmem=4): frame 4: ")
+    assert reason.startswith("broken, broken (num_maskmem=4): Policy 'broken', objects '1', '2', ")
+    assert reason.count("frame 4") == 1
     assert len({folder.path for folder in report.folders}) == 3
 
 

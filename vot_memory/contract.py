@@ -165,8 +165,8 @@ class _Laboratory:
                     answer.written[index],
                     answer.masks[index],
                 )
-        for name, masks in (tracker.finish() or {}).items():
-            for frame, mask in enumerate(masks, start=len(features) - len(masks)):
+        for frame, masks in tracker.finish() or ():
+            for name, mask in masks.items():
                 log[frame, name] = *log[frame, name][:-1], mask
         return log
 

@@ -10,7 +10,7 @@ One loop serves benchmarks, files and live streams: memory does not grow with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,10 +125,12 @@ class Tracker:
             parts.append((started, torch.zeros_like(started.row)))
         return self._answer(parts)
 
-    def finish(self) -> dict[str, list[NDArray[np.bool_]]] | None:
-        """Revised masks of an offline policy: object id -> bool [H, W] of every frame.
+    def finish(self) -> Iterator[tuple[int, dict[str, NDArray[np.bool_]]]] | None:
+        """Revised masks of an offline policy, one frame at a time: a video need not fit in memory.
 
-        Frames count from the prompt. None for online policies, whose answers stand.
+        Yields:
+            The index of a frame, and object id -> bool [H, W] of the objects begun by then. None
+            for online policies, whose answers stand.
         """
         if self._log is None:
             return None
@@ -137,16 +139,18 @@ class Tracker:
         if rows is None:
             return None
         check_revision(self.state, rows, self._log)
-        revised: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in self.state.objects}
-        for frame in range(self._log.frames):
-            logits = self._log.logits(frame)
-            begun = (rows[frame] >= 0).nonzero()[:, 0]
-            if not len(begun):
-                continue
-            masks = self._masks(logits[rows[frame][begun]])
-            for index, mask in zip(begun.tolist(), masks, strict=True):
-                revised[self.state.objects[index]].append(mask)
-        return revised
+        return self._revised(rows, self._log)
+
+    def _revised(
+        self, rows: Tensor, log: Log
+    ) -> Iterator[tuple[int, dict[str, NDArray[np.bool_]]]]:
+        """Masks of the rows [T, G] that answer each logged frame."""
+        first = int(self.state.start.min()) if log.frames else 0  # logged since the first prompt
+        for index in range(log.frames):
+            begun = (rows[index] >= 0).nonzero()[:, 0]
+            masks = self._masks(log.logits(index)[rows[index][begun]])
+            names = [self.state.objects[group] for group in begun.tolist()]
+            yield first + index, dict(zip(names, masks, strict=True))
 
     # ---- parts -----------------------------------------------------------------------------
 

@@ -176,9 +176,9 @@ class _Lane:
 
     def _records(self) -> list[Record]:
         revised = self.tracker.finish()
-        for name, masks in (revised or {}).items():
-            column = self.columns[name]["masks"]
-            column[len(column) - len(masks) :] = [encode(mask)["counts"] for mask in masks]
+        for t, masks in revised or ():
+            for name, mask in masks.items():
+                self.columns[name]["masks"][t] = encode(mask)["counts"]
         return [
             Record.model_validate(
                 {

@@ -57,7 +57,7 @@ def test_steps_are_what_the_tracker_answers(backbone, video, prompts):
 def test_revised_masks_replace_the_first_ones(backbone, video, prompts):
     tracker = make_tracker(backbone)
     revised = [np.eye(*video.size, k=t, dtype=bool) for t in range(FRAMES)]
-    tracker.finish = lambda: {"1": revised}
+    tracker.finish = lambda: ((t, {"1": mask}) for t, mask in enumerate(revised))
     steps = follow(video, tracker, {"1": prompts["1"]}, FRAMES, lambda done: None)
     assert all((decode(s.mask) == mask).all() for s, mask in zip(steps["1"], revised, strict=True))
     assert steps["1"][0].prompted

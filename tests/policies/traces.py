@@ -360,7 +360,8 @@ def play_freely(trace: Trace, model: Backbone) -> Agreement:
                 found.other_reads += 1
         prompts = {"1": MaskPrompt(trace.prompt)} if t == 0 else None
         masks.append(tracker.track(trace.frames[t], prompts).masks[0])
-    masks = (tracker.finish() or {"1": masks})["1"]
+    for t, revised in tracker.finish() or ():
+        masks[t] = revised["1"]
     for t in range(1, len(trace)):
         close = trace.reference(t).abs().numpy() <= LOGIT
         found.pixels += close.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,11 +110,9 @@ def follow(
         for index, name in enumerate(answer.objects):
             steps[name].append(_step(answer, index))
         watch(t + 1)
-    for name, masks in (tracker.finish() or {}).items():
-        steps[name] = [
-            Step(encode(mask), step.score, step.memory, step.prompted)
-            for mask, step in zip(masks, steps[name], strict=True)
-        ]
+    for t, masks in tracker.finish() or ():
+        for name, mask in masks.items():
+            steps[name][t] = replace(steps[name][t], mask=encode(mask))
     return steps
 
 
