@@ -99,6 +99,7 @@ class Sam2Long(BasePolicy):
     name = "sam2long"
     Config = Sam2LongConfig
     offline = True
+    parity = "equal to recorded runs of the release (tested)"
 
     def __init__(self, config: Sam2LongConfig | None = None) -> None:
         super().__init__(config)
@@ -111,7 +112,7 @@ class Sam2Long(BasePolicy):
             rows_per_object=c.pathways,
             release=Preset(),
             source="arXiv 2410.16268; SAM2Long 7193b77",
-            parity="equal to recorded runs of the release (tested)",
+            parity=self.parity,
             offline=self.offline,
         )
 
@@ -204,6 +205,7 @@ class Sam2LongOnline(Sam2Long):
 
     name = "sam2long-online"
     offline = False
+    parity = "sam2long's pathways; the release has no online answer"
 
 
 @lru_cache
