@@ -12,7 +12,8 @@ differ this is the release:
 
 Deviations: a frame without the object is not stored, for the release never reads it. Where sam2's
 CUDA extension fills holes in the output, the release counts the mask's size and makes anchors after
-that; here both use the mask as decoded.
+that; here both use the mask as decoded. The release takes masks only: its demo decodes a box to a
+mask first, and begins from that; here a box begins a track as in SAM 2.
 """
 
 from __future__ import annotations
