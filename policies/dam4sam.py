@@ -236,7 +236,8 @@ class Dam4Sam(BasePolicy):
         recent = (state["size_frame"] != NEVER) & (
             state["size_frame"] > t[:, None] - self.config.area_window
         )
-        sizes = torch.where(recent, state["sizes"].double(), torch.inf).sort(dim=1).values
+        sizes = state["sizes"].to(reading.exact(t.device))
+        sizes = torch.where(recent, sizes, torch.inf).sort(dim=1).values
         count = recent.sum(1, keepdim=True)
         low, high = ((count - 1) // 2).clamp(min=0), count // 2
         middle = sizes.gather(1, low) + sizes.gather(1, high.clamp(max=sizes.shape[1] - 1))

@@ -118,9 +118,8 @@ class Sam2Long(BasePolicy):
 
     def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
         """Cumulative score, and the number of valid frames so far."""
-        exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         return super().reset(rows, device, num_frames) | {
-            "score": torch.zeros(rows, dtype=exact, device=device),
+            "score": torch.zeros(rows, dtype=reading.exact(device), device=device),
             "valid_frames": torch.zeros(rows, dtype=torch.int64, device=device),
         }
 

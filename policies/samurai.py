@@ -111,7 +111,7 @@ class Samurai(BasePolicy):
 
     def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
         """No filter yet: `stable` is 0."""
-        exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
+        exact = reading.exact(device)
         return super().reset(rows, device, num_frames) | {
             "mean": torch.zeros(rows, 8, dtype=exact, device=device),
             "cov": torch.zeros(rows, 8, 8, dtype=exact, device=device),

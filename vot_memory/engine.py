@@ -39,6 +39,7 @@ from vot_memory.ranges import (
     check_state,
     check_write,
 )
+from vot_memory.reading import exact
 
 
 @dataclass(frozen=True)
@@ -331,12 +332,13 @@ class Engine:
         everyone = torch.arange(track.bank.rows, device=self.device)
         if track.policy.spec.rows_per_object == 1:
             return everyone, None
-        parts = [track.origin[:, None].double()]
+        wide = exact(self.device)
+        parts = [track.origin[:, None].to(wide)]
         for x in (read.slots, read.tpos, read.ptrs, read.dist, read.ptr_norm[:, None]):
-            parts.append(x.double())
+            parts.append(x.to(wide))
         for extra in (read.key_scale, read.ptr_scale, read.key_mask):
             if extra is not None:
-                parts.append(extra.flatten(1).double())
+                parts.append(extra.flatten(1).to(wide))
         first = _first_of_equals(torch.cat(parts, dim=1))
         return _unique(first)
 

@@ -31,6 +31,7 @@ from vot_memory.policy import (
     State,
     Write,
 )
+from vot_memory.reading import exact
 
 if TYPE_CHECKING:
     from vot_memory.candidates import Candidates
@@ -324,8 +325,9 @@ def _values(*tensors: Tensor) -> list[Any]:
 
 
 def _brought(tensors: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Tensors on the host in one transfer; double holds every index exactly."""
-    flat, start = torch.cat([x.flatten().double() for x in tensors]).cpu(), 0
+    """Tensors on the host in one transfer; the wide type holds every index exactly."""
+    wide, start = exact(tensors[0].device), 0
+    flat = torch.cat([x.flatten().to(wide) for x in tensors]).cpu()
     for x in tensors:
         yield flat[start : start + x.numel()].view(x.shape).to(x.dtype)
         start += x.numel()

@@ -14,6 +14,11 @@ from vot_memory.bank import EMPTY, Bank
 from vot_memory.policy import UNUSED, ReadPlan
 
 
+def exact(device: torch.device) -> torch.dtype:
+    """Double precision, or float32 on a device that has none (mps)."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def in_order(bank: Bank, keep: Tensor) -> Tensor:
     """Slots to keep, oldest frame first.
 
