@@ -232,7 +232,7 @@ class Dam4Sam(BasePolicy):
             state[name] = torch.where(seen, shifted, state[name])
 
     def _median_size(self, state: State, t: Tensor) -> Tensor:
-        """Median of the remembered sizes within the window, float64 [B]; nan without any."""
+        """Median of the remembered sizes within the window, float64 [B]; inf without any."""
         recent = (state["size_frame"] != NEVER) & (
             state["size_frame"] > t[:, None] - self.config.area_window
         )
