@@ -152,7 +152,7 @@ class Samurai(BasePolicy):
         """Step the filter, then overwrite what can no longer be read."""
         c = self.config
         chosen = torch.arange(len(t), device=t.device), selection.mask
-        iou, box = candidates.ious[chosen], candidates.boxes("image")[chosen]
+        iou, box = candidates.ious[chosen], candidates.choice(selection.mask).boxes("image")[:, 0]
         motion, trusted = self._step_filter(state, iou, box)
         valid = (iou > c.memory_iou) & (candidates.obj > c.memory_object_score) & (t >= 2)
         if c.motion_in_memory:
