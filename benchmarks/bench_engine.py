@@ -30,15 +30,6 @@ FRAMES, ROUNDS = 80, 5
 OBJECTS = (1, 4)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """On both sides, so that processor seconds are seconds of an idle machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory):
     """A procedural video as JPEG files, which is what the predictor reads."""

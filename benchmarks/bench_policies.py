@@ -38,14 +38,6 @@ IMAGE_SIZE, VIDEO = 512, (480, 854)
 TOLERANCE = 0.15  # of the pass beside E + sum of memory paths
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def seconds(do, *args):
     """Processor seconds of a call, and what it answers."""
     start = time.process_time()

@@ -139,7 +139,7 @@ class Dam4Sam(BasePolicy):
         """Prompt and anchors in the prompt's temporal row, then recent frames by rank."""
         c = self.config
         anchor = reading.stored(bank) & (bank.tag == ANCHOR)
-        fresh = anchor & (bank.frame == t[:, None] - 1)
+        fresh = anchor & reading.last(bank, t)
         anchors = reading.latest(bank, anchor & ~fresh, c.anchors)
         room = c.num_maskmem - 1 - (anchors != UNUSED).sum(1)
         recent = self._recent(bank, fresh, room)

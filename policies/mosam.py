@@ -192,7 +192,7 @@ class Mosam(BasePolicy):
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """Prompt, newest reliable frames and the last one, rows by rank; SAM 2's pointers."""
-        last = reading.stored(bank) & (bank.frame == t[:, None] - 1)
+        last = reading.last(bank, t)
         slots = reading.latest(bank, self._readable(bank) | last, bank.slots - 1)
         ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
         tpos = reading.tpos_by_rank(slots)

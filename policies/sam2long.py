@@ -128,7 +128,7 @@ class Sam2Long(BasePolicy):
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The newest valid memories and the last one, rows and pointers by rank, keys weighted."""
         valid = self._valid(bank)
-        last = reading.stored(bank) & (bank.frame == t[:, None] - 1)
+        last = reading.last(bank, t)
         scan = reading.latest(bank, valid | last, bank.slots - 1)
         rank = reading.tpos_by_rank(scan)
         slots = torch.where(rank < self.config.num_maskmem - 1, scan, UNUSED)

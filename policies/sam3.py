@@ -108,7 +108,7 @@ class Sam3(BasePolicy):
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """Prompt and newest frames of the scan, rows by rank; pointers of the scan by rank."""
         valid = self._readable(bank)
-        last = reading.stored(bank) & (bank.frame == t[:, None] - 1)
+        last = reading.last(bank, t)
         scan = reading.latest(bank, valid | last, bank.slots - 1)
         rank = reading.tpos_by_rank(scan)
         slots = torch.where(rank < self.config.num_maskmem - 1, scan, UNUSED)

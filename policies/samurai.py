@@ -130,7 +130,7 @@ class Samurai(BasePolicy):
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """Prompt, newest valid frames and the last one, rows by rank; SAM 2's pointers."""
-        keep = state["valid"] | (reading.stored(bank) & (bank.frame == t[:, None] - 1))
+        keep = state["valid"] | reading.last(bank, t)
         slots = reading.latest(bank, keep, self.config.num_maskmem - 1)
         ptrs, dist = reading.recent_pointers(bank, t, state["max_ptrs"])
         tpos = reading.tpos_by_rank(slots)

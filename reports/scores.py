@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
 from vot_memory.reports.speed import Speed, read_speed
 from vot_memory.results import Failure, Identity, RunFolder
+from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 MEASURE_COLUMNS = [measure.label for measure in MEASURES]
 SCORE_COLUMNS = [*MEASURE_COLUMNS, "visible_iou", "absent_correct"]
 COUNT_COLUMNS = ["tracked", "drifted", "missed", "hallucinated", "silent"]
-_LONG_OPTION = 16  # letters of an option's value in a label
 OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS]
 EVENT_MEANS = ["overlap", "drifted", "missed", "part"]
 EVENT_COLUMNS = ["sequence", "object", "event", "frames", *EVENT_MEANS]
@@ -123,21 +121,6 @@ def score_runs(
     return scores
 
 
-def run_labels(identities: Seq[Identity]) -> list[str]:
-    """Names that tell the runs of one table apart: the policy, then the options that it changes.
-
-    Runs that still look the same are told apart by seed, policy source and, last, their key.
-    """
-    labels = [_with(i.policy, _changed_options(i)) for i in identities]
-    for extras in (
-        [f"seed {i.seed}" for i in identities],
-        [f"source {i.policy_source[:6]}" for i in identities],
-        [f"key {i.key}" for i in identities],
-    ):
-        labels = _tell_apart(labels, extras)
-    return labels
-
-
 def _score_sequence(
     folder: RunFolder, sequence: Sequence, toolkit_compatible: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
@@ -167,45 +150,6 @@ def _row(scores: ObjectScores) -> dict[str, Any]:
     row |= scores.counts._asdict()
     values = {name: float("nan") if value is None else value for name, value in row.items()}
     return values | {"frames": int(scores.frames.scored.sum())}
-
-
-def _tell_apart(labels: list[str], extras: list[str]) -> list[str]:
-    """Add an extra to equal labels, if it differs among them."""
-    result = list(labels)
-    for label in set(labels):
-        same = [i for i, other in enumerate(labels) if other == label]
-        if len({extras[i] for i in same}) > 1:
-            for i in same:
-                result[i] = f"{label} [{extras[i]}]"
-    return result
-
-
-def _with(policy: str, options: dict[str, Any]) -> str:
-    if not options:
-        return policy
-    return f"{policy} ({', '.join(f'{k}={_option(v)}' for k, v in options.items())})"
-
-
-def _option(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    text = text.rsplit("/", 1)[-1]  # of a file, its name
-    return text if len(text) <= _LONG_OPTION else f"{text[: _LONG_OPTION - 1]}…"
-
-
-def _changed_options(identity: Identity) -> dict[str, Any]:
-    """Options that differ from the policy's defaults; all of them if it cannot be loaded here."""
-    from vot_memory.registry import policy_class
-
-    try:
-        fields = dataclasses.fields(policy_class(identity.policy).Config)
-    except InputError:
-        return identity.policy_config
-    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
-    return {
-        name: value
-        for name, value in identity.policy_config.items()
-        if name not in defaults or json.dumps(defaults[name], default=str) != json.dumps(value)
-    }
 
 
 def _spec(identity: Identity) -> PolicySpec | None:

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-GOLDEN = Path(__file__).parent / "golden"
-
 
 def pytest_addoption(parser):
     parser.addoption(

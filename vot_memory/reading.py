@@ -39,6 +39,11 @@ def stored(bank: Bank) -> Tensor:
     return bank.frame > 0
 
 
+def last(bank: Bank, t: Tensor) -> Tensor:
+    """The slot of the tracked frame before t: bool [B, K]; none where it was not stored."""
+    return stored(bank) & (bank.frame == t[:, None] - 1)
+
+
 def latest(bank: Bank, keep: Tensor, count: int) -> Tensor:
     """The `count` newest slots to keep, oldest of them first: int64 [B, count], then UNUSED.
 

@@ -20,6 +20,7 @@ from vot_memory.errors import InputError, unknown
 from vot_memory.progress import Progress, Silent
 from vot_memory.registry import load_policy, policy_class, tracker_class
 from vot_memory.results import Failure, Identity, RunFolder, Store
+from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
     from vot_memory.datasets.splits import Split
@@ -252,8 +253,6 @@ def _run_unit(
 
 def _names(identities: list[Identity], lanes: list[tuple[Hosted, RunFolder]]) -> str:
     """The policies with the options that tell them from others in the pass."""
-    from vot_memory.reports.scores import run_labels
-
     everyone = [folder.identity for _, folder in lanes]
     labels = run_labels(everyone)
     return ", ".join(labels[everyone.index(identity)] for identity in identities)

@@ -9,8 +9,7 @@ through all three.
 from __future__ import annotations
 
 import pytest
-from conftest import GOLDEN
-from traces import RELEASES, load, load_decisions, play_decisions, play_freely, play_taught
+from traces import GOLDEN, RELEASES, load, load_decisions, play_decisions, play_freely, play_taught
 
 from vot_memory.models import load_model
 

@@ -22,6 +22,7 @@ from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan, Selecti
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 # Release as recorded -> policy, its options, and post-processing.
 RELEASES = {
     "sam2": ("fifo", {}, Settings()),

@@ -5,7 +5,7 @@ from fake_results import FRAMES, sequence
 
 from vot_memory.errors import InputError
 from vot_memory.metrics.vots import mean_scores, score_object
-from vot_memory.reports.scores import run_labels, score_runs
+from vot_memory.reports.scores import score_runs
 from vot_memory.reports.speed import read_speed
 
 
@@ -70,33 +70,6 @@ def test_a_damaged_record_is_named(results):
     file.write_text(file.read_text()[:-20])
     with pytest.raises(InputError, match=r"1\.json.*damaged"):
         score_runs([folder], store.sequences)
-
-
-def test_labels_name_changed_options_and_tell_twins_apart(results):
-    store = results(sequence("a"))
-
-    def identity(policy, **changes):
-        return store.run(policy, {}, **changes).identity
-
-    assert run_labels(
-        [
-            identity("fifo", policy_config={"num_maskmem": 7}),
-            identity("fifo", policy_config={"num_maskmem": 4}),
-            identity("random", seed=1),
-            identity("random", seed=2),
-            identity("first", policy_source="a" * 64),
-            identity("first", policy_source="b" * 64),
-            identity("not.installed:Rule", policy_config={"gain": 0.5}),
-        ]
-    ) == [
-        "fifo",
-        "fifo (num_maskmem=4)",
-        "random [seed 1]",
-        "random [seed 2]",
-        "first [source aaaaaa]",
-        "first [source bbbbbb]",
-        "not.installed:Rule (gain=0.5)",
-    ]
 
 
 def test_speed_adds_up_timing_files_and_names_the_machine(results):

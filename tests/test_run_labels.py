@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from vot_memory.results import Identity
+from vot_memory.run_labels import run_labels
+
+
+def identity(policy, policy_config=None, **changes):
+    fixed = {
+        "tracker": "sam2",
+        "model": "nano@0123456789ab",
+        "image_size": 128,
+        "dtype": "float32",
+        "protocol": "common",
+        "prompt": "mask",
+        "policy_source": "0" * 64,
+        "dataset": "synth-dev",
+        "dataset_digest": "0" * 64,
+        "seed": 0,
+        "non_overlap": False,
+    }
+    return Identity(policy=policy, policy_config=policy_config or {}, **fixed | changes)
+
+
+def test_labels_name_changed_options_and_tell_twins_apart():
+    assert run_labels(
+        [
+            identity("fifo", {"num_maskmem": 7}),
+            identity("fifo", {"num_maskmem": 4}),
+            identity("random", seed=1),
+            identity("random", seed=2),
+            identity("first", policy_source="a" * 64),
+            identity("first", policy_source="b" * 64),
+            identity("not.installed:Rule", {"gain": 0.5}),
+        ]
+    ) == [
+        "fifo",
+        "fifo (num_maskmem=4)",
+        "random [seed 1]",
+        "random [seed 2]",
+        "first [source aaaaaa]",
+        "first [source bbbbbb]",
+        "not.installed:Rule (gain=0.5)",
+    ]
