@@ -131,7 +131,12 @@ def _score_sequence(
     for track in sequence.objects:
         record = folder.read(sequence.name, track.id)
         try:
-            scores = score_object(record.rles(), track, toolkit_compatible=toolkit_compatible)
+            scores = score_object(
+                record.rles(),
+                track,
+                ignore=sequence.ignore,
+                toolkit_compatible=toolkit_compatible,
+            )
         except InputError as error:
             raise InputError(
                 f"In {folder.path}, object {track.id} of {sequence.name}: {error}"

@@ -39,7 +39,8 @@ class RunSettings:
         split: name of a split, or a folder in the VOS layout.
         tracker: kind of tracker. model: None is the split's default. checkpoint: its weights.
         image_size: side of the model's input in pixels; None is the model's own.
-        init: prompt; None is mask in `common` and the policy's preset in `release`.
+        init: prompt; None is mask in `common` and the policy's preset in `release`, and box on data
+            that have only boxes.
         protocol: common or release. device, dtype: as `vot_memory.models.load_model` takes them.
         seed: of every policy that has an option `seed` which is not set.
         non_overlap: give every pixel to one object.
@@ -127,7 +128,10 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
         image_size=settings.image_size,
     )
     tracker = hosting(
-        backbone, settings.protocol, settings.init, keep_dtype=settings.dtype != "auto"
+        backbone,
+        settings.protocol,
+        settings.init or split.prompt,
+        keep_dtype=settings.dtype != "auto",
     )
     lanes = _open_folders([tracker.host(p) for p in policies], settings, split)
     return _run_all(lanes, share(split.sequences, settings.shard), settings, progress or Silent())

@@ -118,7 +118,7 @@ class _Lane:
                     "sequence out."
                 )
             for track in sequence.objects:
-                prompt = prompt_from_truth(track, hosted.prompt)
+                prompt = prompt_from_truth(track, hosted.prompt, sequence.size)
                 self.prompts.setdefault(track.first_frame, {})[track.id] = prompt
                 self.columns[track.id] = {c: [None] * len(sequence) for c in COLUMNS}
             self.tracker: Tracker = hosted.tracker(sequence, non_overlap=non_overlap)

@@ -19,7 +19,7 @@ from vot_memory.registry import (
 )
 
 if TYPE_CHECKING:
-    from vot_memory.datasets.splits import SynthSpec, VosSpec
+    from vot_memory.datasets.splits import FolderSpec, SynthSpec
 
 UNKNOWN = "?"
 Rows = tuple[list[str], list[list[str]]]  # headings, cells
@@ -94,7 +94,7 @@ def _splits(data: Path | None) -> Rows:
     return ["split", "role", "model", "data", "what it is"], rows
 
 
-def _place(spec: SynthSpec | VosSpec, data: Path | None) -> str:
+def _place(spec: SynthSpec | FolderSpec, data: Path | None) -> str:
     from vot_memory.datasets.splits import DATA_VARIABLE
 
     if spec.loader == "synth":

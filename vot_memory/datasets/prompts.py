@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.pictures import describe_size
-from vot_memory.datasets.sequence import ObjectTrack
+from vot_memory.datasets.sequence import Box, ObjectTrack
 from vot_memory.errors import InputError
 
 PromptKind = Literal["mask", "box", "point"]
@@ -113,18 +113,26 @@ class PointPrompt:
 Prompt: TypeAlias = MaskPrompt | BoxPrompt | PointPrompt
 
 
-def prompt_from_truth(track: ObjectTrack, kind: PromptKind) -> Prompt:
-    """Derive the prompt of an object from its mask on `track.first_frame`.
+def prompt_from_truth(
+    track: ObjectTrack, kind: PromptKind, size: tuple[int, int] | None = None
+) -> Prompt:
+    """Derive the prompt of an object from its annotation on `track.first_frame`.
 
     mask: the mask. box: the tight box. point: one positive click on the pixel that is farthest
     from the mask's boundary, the uppermost and then leftmost of equals; the picture's border
     counts as boundary (SAM 2's evaluation clicks: `sample_one_point_from_error_center`).
 
+    An object that is annotated by boxes begins with its box; what of it leaves a picture of `size`
+    (height, width) is cut off.
+
     Raises:
-        InputError: unknown kind, or the mask on the first frame is missing or empty.
+        InputError: unknown kind, a mask or point of an object that has only boxes, or the
+            annotation of the first frame is missing or empty.
     """
     if kind not in get_args(PromptKind):
         raise InputError(f"Unknown prompt kind {kind!r}: use one of mask, box, point.")
+    if track.boxes is not None:
+        return _annotated_box(track, track.boxes[track.first_frame], kind, size)
     mask = track.mask(track.first_frame)
     if mask is None or not mask.any():
         raise InputError(
@@ -137,6 +145,32 @@ def prompt_from_truth(track: ObjectTrack, kind: PromptKind) -> Prompt:
         ys, xs = np.nonzero(mask)
         return BoxPrompt(np.array([xs.min(), ys.min(), xs.max(), ys.max()], dtype=np.float64))
     return PointPrompt(_innermost_pixel(mask)[None], np.ones(1, dtype=np.int64))
+
+
+def _annotated_box(
+    track: ObjectTrack, box: Box | None, kind: PromptKind, size: tuple[int, int] | None
+) -> BoxPrompt:
+    if kind != "box":
+        raise InputError(
+            f"Object {track.id} is annotated by boxes and has no {kind} prompt: give --init box."
+        )
+    if box is None or box[2] <= 0 or box[3] <= 0:
+        raise InputError(
+            f"Object {track.id} has no box on frame {track.first_frame}, its first: "
+            "annotate the object there."
+        )
+    prompt = BoxPrompt.from_xywh(*box)
+    if size is None:
+        return prompt
+    height, width = size
+    inside = prompt.xyxy.clip(0, [width - 1, height - 1, width - 1, height - 1])
+    x, y, w, h = box
+    if x + w <= 0 or y + h <= 0 or x >= width or y >= height:
+        raise InputError(
+            f"The box of object {track.id} on frame {track.first_frame} lies outside the picture, "
+            f"which is {describe_size(size)}: correct the annotation."
+        )
+    return BoxPrompt(inside)
 
 
 def _innermost_pixel(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE, decode
 
+Box = tuple[float, float, float, float]  # x, y, width, height in pixels
+
 
 class Frames(Protocol):
     """Lazy pictures of a video: `frames[t]` decodes frame t.
@@ -33,11 +35,14 @@ class ObjectTrack:
         first_frame: index of the frame that carries the prompt; its mask is not empty.
         rles: one entry a frame of the video: the mask as COCO RLE, the RLE of an empty mask where
             the object is annotated as absent, None where the frame is not annotated.
+        boxes: of data sets that annotate boxes, whose `rles` are all None: one entry a frame of the
+            video, a box without area where the object is absent, None where not annotated.
     """
 
     id: str
     first_frame: int
     rles: tuple[RLE | None, ...]
+    boxes: tuple[Box | None, ...] | None = None
 
     def mask(self, t: int) -> NDArray[np.bool_] | None:
         """Mask at frame t as bool [H, W], or None where the frame is not annotated."""
@@ -58,6 +63,7 @@ class Sequence:
         digest: sha256 (hex) that identifies the content; part of every result's identity.
         labels: what happens in the video, as the generator or dataset says: per-frame boolean
             arrays [T] ("occluded", "absent", "lookalike_near", ...) or scalars ("strength").
+        ignore: pixels that count nowhere, one mask a frame or None; None where no frame has any.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Sequence:
     fps: float
     digest: str
     labels: Mapping[str, Any] = field(default_factory=dict)
+    ignore: tuple[RLE | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.frames)

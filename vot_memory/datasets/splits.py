@@ -14,8 +14,12 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from vot_memory.datasets.boxes import BoxLayout, load_boxes
+from vot_memory.datasets.prompts import PromptKind
+from vot_memory.datasets.sav import SavLayout, load_sav
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import VosLayout, load_vos
+from vot_memory.datasets.vot import LISTS, VotLayout, load_vot
 from vot_memory.errors import InputError
 
 DATA_VARIABLE = "VOT_MEMORY_DATA"
@@ -31,6 +35,11 @@ class _Spec(BaseModel):
     description: str
     role: Role
     model: str
+    prompt: PromptKind | None = None  # what objects begin with; None leaves it to the protocol
+
+    def title(self, name: str, sequences: list[Sequence]) -> str:
+        """The split's name in results, which tells chosen subsets apart."""
+        return name
 
 
 class SynthParameters(BaseModel):
@@ -58,13 +67,44 @@ class SynthSpec(_Spec):
         return synth.load(**self.synth.model_dump())
 
 
-class VosSpec(_Spec):
+class Official(BaseModel):
+    """Numbers that the owner of a data set states; None where it states none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sequences: int | None = None
+    objects: int | None = None
+    frames: int | None = None
+
+
+class Published(BaseModel):
+    """Figures of a paper on this split: they are shown beside our own and never compared.
+
+    Attributes:
+        source: paper and table. model: the weights they are about.
+        note: why they are not comparable in every respect.
+        rows: method -> measure -> value in per cent, as printed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    model: str
+    note: str
+    rows: dict[str, dict[str, float]]
+
+
+class _FolderSpec(_Spec):
     """A data set that its owner publishes, in a folder below the data folder."""
 
-    loader: Literal["vos"]
     folder: str
     homepage: str
-    vos: VosLayout
+    official: Official = Official()
+    published: Published | None = None
+
+    def read(self, root: Path) -> list[Sequence]:
+        """All sequences of the folder `root`."""
+        raise NotImplementedError
 
     def load(self, name: str, data: Path | None) -> list[Sequence]:
         """All sequences below the folder `data`.
@@ -83,10 +123,66 @@ class VosSpec(_Spec):
                 f"Split {name} is not at {root}: get it from {self.homepage} and put it there, "
                 f"or name another data folder by {DATA_VARIABLE} or --data."
             )
+        return self.read(root)
+
+
+class VosSpec(_FolderSpec):
+    """Folders of pictures and PNG masks."""
+
+    loader: Literal["vos"]
+    vos: VosLayout
+
+    def read(self, root: Path) -> list[Sequence]:
+        """See `load_vos`."""
         return load_vos(root, self.vos)
 
 
-SplitSpec = Annotated[SynthSpec | VosSpec, Field(discriminator="loader")]
+class SavSpec(_FolderSpec):
+    """SA-V as published for training."""
+
+    loader: Literal["sav"]
+    sav: SavLayout
+
+    def read(self, root: Path) -> list[Sequence]:
+        """See `load_sav`."""
+        return load_sav(root, self.sav)
+
+    def title(self, name: str, sequences: list[Sequence]) -> str:
+        """NAME@HASH where videos are chosen: the first 8 hex digits of the sha256 of their ids.
+
+        The ids are joined by newlines in the order of the split.
+        """
+        if self.sav.lowest is None and self.sav.ids is None:
+            return name
+        ids = "\n".join(sequence.name for sequence in sequences)
+        return f"{name}@{hashlib.sha256(ids.encode()).hexdigest()[:8]}"
+
+
+class VotSpec(_FolderSpec):
+    """Sequences of the VOT toolkit."""
+
+    loader: Literal["vot"]
+    vot: VotLayout
+
+    def read(self, root: Path) -> list[Sequence]:
+        """See `load_vot`."""
+        return load_vot(root, self.vot)
+
+
+class BoxSpec(_FolderSpec):
+    """Videos with one annotated box a frame."""
+
+    loader: Literal["boxes"]
+    prompt: PromptKind | None = "box"
+    boxes: BoxLayout
+
+    def read(self, root: Path) -> list[Sequence]:
+        """See `load_boxes`."""
+        return load_boxes(root, self.boxes)
+
+
+FolderSpec = VosSpec | SavSpec | VotSpec | BoxSpec
+SplitSpec = Annotated[SynthSpec | FolderSpec, Field(discriminator="loader")]
 
 
 @dataclass(frozen=True)
@@ -101,6 +197,9 @@ class Split:
             folder given by its path counts as "test", since nobody has said otherwise;
             `check_for_tuning` keeps to that.
         digest: sha256 (hex) of the whole split's content, whatever `limit` left of it.
+        prompt: what objects begin with unless a run says otherwise: box where only boxes are
+            annotated; None leaves it to the protocol.
+        published: figures of a paper on this split.
     """
 
     name: str
@@ -108,10 +207,12 @@ class Split:
     default_model: str
     role: Role
     digest: str
+    prompt: PromptKind | None = None
+    published: Published | None = None
 
 
 @cache
-def split_specs() -> dict[str, SynthSpec | VosSpec]:
+def split_specs() -> dict[str, SynthSpec | FolderSpec]:
     """What `datasets.yaml` says, by name of the split, in the file's order."""
     text = (files("vot_memory") / "datasets.yaml").read_text(encoding="utf-8")
     return TypeAdapter(dict[str, SplitSpec]).validate_python(yaml.safe_load(text))
@@ -132,9 +233,9 @@ def check_for_tuning(name_or_dir: str, *, own_folder: bool = False) -> None:
     Raises:
         InputError: the split's role is val or test, or it is a folder that nobody has vouched for.
     """
-    specs = split_specs()
-    if name_or_dir in specs:
-        role = specs[name_or_dir].role
+    specs, name = split_specs(), name_or_dir.partition("@")[0]
+    if name in specs:
+        role = specs[name].role
         if role in HELD_OUT:
             free = [name for name, spec in specs.items() if spec.role not in HELD_OUT]
             raise InputError(
@@ -149,11 +250,12 @@ def check_for_tuning(name_or_dir: str, *, own_folder: bool = False) -> None:
 
 
 def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | None = None) -> Split:
-    """Load a split by its name, or a VOS folder by its path.
+    """Load a split by its name, or a folder of data by its path.
 
     Args:
-        name_or_dir: a name of `datasets.yaml`; or a folder in the layout of
-            `vot_memory.datasets.vos`; or ROOT/JPEGImages/480p, to choose one of its resolutions.
+        name_or_dir: a name of `datasets.yaml`, with the hash of its videos if one set is meant
+            ("sav-64@0123abcd"); or a folder in the layout of `vot_memory.datasets.vos` or
+            `vot_memory.datasets.vot`; or ROOT/JPEGImages/480p, to choose one of its resolutions.
         limit: keep the first so many sequences.
         data: the folder with published data sets; None takes the one that the environment
             variable VOT_MEMORY_DATA names.
@@ -163,16 +265,35 @@ def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | No
     """
     if limit is not None and limit < 1:
         raise InputError(f"The limit of {limit} sequences leaves nothing: give 1 or more.")
-    if spec := split_specs().get(name_or_dir):
-        sequences = spec.load(name_or_dir, _data_folder(data))
-        name, model, role = name_or_dir, spec.model, spec.role
-        digest = _digest(sequences)
-    else:
-        root, layout = _find_folder(name_or_dir)
-        sequences = load_vos(root, layout)
-        digest = _digest(sequences)
-        name, model, role = f"{root.name}@{digest[:8]}", FOLDER_MODEL, "test"
-    return Split(name, sequences[:limit], model, role, digest)
+    name = name_or_dir.partition("@")[0]
+    if spec := split_specs().get(name):
+        sequences = spec.load(name, _data_folder(data))
+        title = spec.title(name, sequences)
+        if name_or_dir not in (name, title):
+            raise InputError(
+                f"The videos present are {title}, not {name_or_dir}: add the videos that are "
+                f"missing, or pin the list of {name} in datasets.yaml."
+            )
+        return Split(
+            name=title,
+            sequences=sequences[:limit],
+            default_model=spec.model,
+            role=spec.role,
+            digest=_digest(sequences),
+            prompt=spec.prompt,
+            published=getattr(spec, "published", None),
+        )
+    root, sequences = _load_folder(name_or_dir)
+    digest = _digest(sequences)
+    boxed = any(track.boxes is not None for s in sequences[:1] for track in s.objects)
+    return Split(
+        name=f"{root.name}@{digest[:8]}",
+        sequences=sequences[:limit],
+        default_model=FOLDER_MODEL,
+        role="test",
+        digest=digest,
+        prompt="box" if boxed else None,
+    )
 
 
 def _data_folder(data: str | Path | None) -> Path | None:
@@ -180,13 +301,17 @@ def _data_folder(data: str | Path | None) -> Path | None:
     return Path(folder).expanduser() if folder else None
 
 
-def _find_folder(text: str) -> tuple[Path, VosLayout]:
+def _load_folder(text: str) -> tuple[Path, list[Sequence]]:
+    """A folder given by its path: in VOT's format if it has a list of sequences, else VOS."""
     path = Path(text).expanduser()
     if path.is_dir():
         path = path.resolve()
         if path.parent.name == "JPEGImages":
-            return path.parent.parent, VosLayout(resolution=path.name)
-        return path, VosLayout()
+            root = path.parent.parent
+            return root, load_vos(root, VosLayout(resolution=path.name))
+        if any((path / place).is_file() for place in LISTS):
+            return path, load_vot(path, VotLayout())
+        return path, load_vos(path, VosLayout())
     if len(path.parts) > 1:
         raise InputError(f"The split folder {text} does not exist: correct its path.")
     close = difflib.get_close_matches(text, split_names(), n=1)

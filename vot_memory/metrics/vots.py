@@ -42,13 +42,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE
-from vot_memory.datasets.sequence import ObjectTrack
+from vot_memory.datasets.sequence import Box, ObjectTrack
 from vot_memory.errors import InputError
 from vot_memory.metrics.overlap import Mask, shared_areas, stack_masks
 
@@ -161,24 +161,9 @@ def frame_overlaps(
     Raises:
         InputError: lengths or sizes differ, a needed prediction is missing, an RLE is damaged.
     """
-    length = len(truths)
-    if len(predictions) != length:
-        raise InputError(
-            f"there are {len(predictions)} predictions for {length} frames of ground truth; "
-            "score a video against its own annotation."
-        )
-    if not 0 <= first_frame < length:
-        raise InputError(f"prompt frame {first_frame} lies outside the {length} annotated frames.")
-    scored = np.array([truth is not None for truth in truths])
-    scored[:first_frame] = False
-    counts_init = toolkit_compatible and bool(scored[0])
-    compared = scored.copy()
-    if counts_init or not toolkit_compatible:
-        compared[first_frame] = False
-    for t in np.flatnonzero(compared).tolist():
-        if predictions[t] is None:
-            raise InputError(f"there is no prediction for frame {t}; run this sequence again.")
-
+    scored, compared, counts_init = _frames_to_compare(
+        predictions, truths, first_frame, toolkit_compatible
+    )
     truth = stack_masks([m if s else None for m, s in zip(truths, scored, strict=True)], "truth")
     prediction = stack_masks(
         [m if c else None for m, c in zip(predictions, compared, strict=True)], "prediction"
@@ -194,6 +179,43 @@ def frame_overlaps(
     if not toolkit_compatible:
         scored[first_frame] = False
     iou = both / np.maximum(truth_area + prediction_area - both, 1)
+    overlap = np.where(visible, iou, np.where(predicted, 0.0, 1.0))
+    overlap[~scored] = np.nan
+    return FrameOverlaps(
+        overlap, visible & scored, predicted & scored, toolkit_compatible, counts_init
+    )
+
+
+def box_overlaps(
+    predictions: Sequence[RLE | None],
+    truths: Sequence[Box | None],
+    *,
+    first_frame: int = 0,
+    toolkit_compatible: bool = False,
+) -> FrameOverlaps:
+    """Compare the tight boxes of the masks predicted for one object with its annotated boxes.
+
+    Args:
+        predictions: one RLE a frame; None only where not scored.
+        truths: one box a frame, without area where the object is absent, None where not annotated.
+        first_frame: index of the object's prompt frame.
+        toolkit_compatible: the toolkit's rules instead of the clean ones (see the module).
+
+    Raises:
+        InputError: as `frame_overlaps`.
+    """
+    from vot_memory.metrics.boxes import box_iou, mask_boxes
+
+    scored, compared, counts_init = _frames_to_compare(
+        predictions, truths, first_frame, toolkit_compatible
+    )
+    pairs = zip(predictions, compared, strict=True)
+    prediction = mask_boxes([mask if counts else None for mask, counts in pairs])
+    truth = np.array([box or (0.0, 0.0, 0.0, 0.0) for box in truths], dtype=np.float64)
+    visible, predicted = (truth[:, 2:] > 0).all(1), (prediction[:, 2:] > 0).all(1)
+    iou = np.where(visible & predicted, box_iou(prediction, truth), 0.0)
+    if not toolkit_compatible:
+        scored[first_frame] = False
     overlap = np.where(visible, iou, np.where(predicted, 0.0, 1.0))
     overlap[~scored] = np.nan
     return FrameOverlaps(
@@ -253,13 +275,22 @@ def score_object(
 
     Args:
         predictions: one RLE a frame of the video, None before the object's prompt.
-        truth: the object's annotation.
+        truth: the object's annotation; where it is boxes, those of the masks are compared.
         ignore: one mask a frame of pixels that do not count, None for none.
         toolkit_compatible: the toolkit's rules instead of the clean ones.
 
     Raises:
         InputError: as `frame_overlaps`.
     """
+    if truth.boxes is not None:
+        return object_scores(
+            box_overlaps(
+                predictions,
+                truth.boxes,
+                first_frame=truth.first_frame,
+                toolkit_compatible=toolkit_compatible,
+            )
+        )
     return object_scores(
         frame_overlaps(
             predictions,
@@ -269,6 +300,30 @@ def score_object(
             toolkit_compatible=toolkit_compatible,
         )
     )
+
+
+def _frames_to_compare(
+    predictions: Sequence[Any], truths: Sequence[Any], first_frame: int, toolkit_compatible: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], bool]:
+    """Frames that count and frames that need a prediction, bool [T], and whether frame 0 counts."""
+    length = len(truths)
+    if len(predictions) != length:
+        raise InputError(
+            f"there are {len(predictions)} predictions for {length} frames of ground truth; "
+            "score a video against its own annotation."
+        )
+    if not 0 <= first_frame < length:
+        raise InputError(f"prompt frame {first_frame} lies outside the {length} annotated frames.")
+    scored = np.array([truth is not None for truth in truths])
+    scored[:first_frame] = False
+    counts_init = toolkit_compatible and bool(scored[0])
+    compared = scored.copy()
+    if counts_init or not toolkit_compatible:
+        compared[first_frame] = False
+    for t in np.flatnonzero(compared).tolist():
+        if predictions[t] is None:
+            raise InputError(f"there is no prediction for frame {t}; run this sequence again.")
+    return scored, compared, counts_init
 
 
 def mean_scores(scores: Iterable[Scores]) -> Scores:
