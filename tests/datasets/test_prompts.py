@@ -105,3 +105,34 @@ def test_bad_prompts(prompt: MaskPrompt | BoxPrompt | PointPrompt, message: str)
 
 def test_several_clicks() -> None:
     PointPrompt(np.array([[0.0, 0], [29.9, 19.9]]), np.array([0, 1])).validate(SIZE)
+
+
+def boxed(*boxes: tuple[float, float, float, float] | None) -> ObjectTrack:
+    """An object with boxes and no masks, whose second frame carries the prompt."""
+    return ObjectTrack("1", 1, (None,) * len(boxes), boxes)
+
+
+def test_an_annotated_box_is_the_prompt() -> None:
+    prompt = prompt_from_truth(boxed(None, (4, 3, 2, 5)), "box", SIZE)
+    assert prompt.xyxy.tolist() == [4, 3, 5, 7]
+    prompt.validate(SIZE)
+
+
+def test_what_leaves_the_picture_is_cut_off() -> None:
+    """The picture is 30 wide and 20 high, so its last pixel is (29, 19)."""
+    prompt = prompt_from_truth(boxed(None, (-3.5, 12, 10, 40)), "box", SIZE)
+    assert prompt.xyxy.tolist() == [0, 12, 5.5, 19]
+    with pytest.raises(InputError, match=r"object 1 on frame 1 lies outside .* 30x20"):
+        prompt_from_truth(boxed(None, (30, 0, 4, 4)), "box", SIZE)
+
+
+@pytest.mark.parametrize("kind", ["mask", "point"])
+def test_boxes_give_no_other_prompt(kind: str) -> None:
+    with pytest.raises(InputError, match=rf"has no {kind} prompt: give --init box"):
+        prompt_from_truth(boxed(None, (4, 3, 2, 5)), kind, SIZE)
+
+
+@pytest.mark.parametrize("box", [None, (4, 3, 0, 5)])
+def test_the_first_box_must_be_there(box) -> None:
+    with pytest.raises(InputError, match="has no box on frame 1"):
+        prompt_from_truth(boxed((1, 1, 1, 1), box), "box", SIZE)

@@ -137,6 +137,13 @@ def test_the_registry_is_checked(change: dict) -> None:
         TypeAdapter(SplitSpec).validate_python(entry)
 
 
+def test_a_name_may_say_which_videos_are_meant() -> None:
+    with pytest.raises(InputError, match=r"videos present are synth-dev, not synth-dev@0123abcd"):
+        load_split("synth-dev@0123abcd")
+    with pytest.raises(InputError, match="synth-val@0123abcd has role val"):
+        check_for_tuning("synth-val@0123abcd")
+
+
 @pytest.mark.skipif(not DAVIS.is_dir(), reason="DAVIS2016-240p is not beside the repository")
 def test_davis_folder() -> None:
     split = load_split(str(DAVIS), limit=2)
