@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vot_memory.building import Building
 from vot_memory.datasets.export import davis_palette
 from vot_memory.errors import InputError
 
@@ -49,13 +48,15 @@ class Shown:
         return f"object {self.name}: {state}, memory {stored}"
 
 
-def draw_frame(picture: Picture, frame: int, num_frames: int, objects: Sequence[Shown]) -> Picture:
+def draw_frame(
+    picture: Picture, frame: int, num_frames: int | None, objects: Sequence[Shown]
+) -> Picture:
     """Draw one frame.
 
     Args:
         picture: RGB uint8 [H, W, 3].
-        frame: its index. num_frames: length of the video.
-        num_frames: length of the video.
+        frame: its index.
+        num_frames: length of the video, None for a stream.
         objects: in a fixed order, which gives the colours.
 
     Returns:
@@ -68,7 +69,8 @@ def draw_frame(picture: Picture, frame: int, num_frames: int, objects: Sequence[
     canvas = picture.repeat(factor, 0).repeat(factor, 1)
     for index, shown in enumerate(objects):
         _draw_mask(canvas, shown.mask.repeat(factor, 0).repeat(factor, 1), _color(index))
-    lines = [(f"frame {frame} of {num_frames}", (255, 255, 255))]
+    position = f"frame {frame}" if num_frames is None else f"frame {frame} of {num_frames}"
+    lines = [(position, (255, 255, 255))]
     lines += [(shown.text, _color(index)) for index, shown in enumerate(objects)]
     height, width = canvas.shape[0], canvas.shape[1]
     bottom = LINE * len(lines) + 6
@@ -84,17 +86,19 @@ def draw_frame(picture: Picture, frame: int, num_frames: int, objects: Sequence[
 
 
 class OverlayWriter:
-    """Writes pictures to a video file or a new folder; nothing stands there unless all went well.
+    """Writes pictures to a video file or a new folder.
 
     Args:
         out: .mp4 or .avi for a video, no suffix for a folder of PNG files.
         fps: frames per second of a video.
+        whole: nothing stands there unless all went well. Else, as for a live stream, what was
+            written stays, and pictures appear in the folder as they come.
 
     Raises:
         InputError: another suffix, or a folder that is not empty.
     """
 
-    def __init__(self, out: Path, fps: float) -> None:
+    def __init__(self, out: Path, fps: float, *, whole: bool = True) -> None:
         if out.suffix and out.suffix.lower() not in VIDEO_SUFFIXES:
             raise InputError(
                 f"{out} is no kind of overlay: give a name that ends in .mp4 or .avi, or a folder."
@@ -104,14 +108,11 @@ class OverlayWriter:
         elif out.is_dir():
             raise InputError(f"{out} is a folder: give the name of a video file.")
         self.out, self.fps = out, fps
-        self._building = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
+        self._building = Building(out, whole=whole, hidden=whole or bool(out.suffix))
         self._video: Any = None
         self._count = 0
 
     def __enter__(self) -> Self:
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        if not self.out.suffix:
-            self._building.mkdir()
         return self
 
     def write(self, picture: Picture) -> None:
@@ -124,7 +125,12 @@ class OverlayWriter:
                 self._video = self._open(picture.shape[1], picture.shape[0])
             self._video.write(bgr)
         else:
-            cv2.imwrite(str(self._building / f"{self._count:05d}.png"), bgr)
+            folder = self._building.path
+            folder.mkdir(parents=True, exist_ok=True)
+            incomplete = folder / ".incomplete.png"  # others may read while we write
+            if not cv2.imwrite(str(incomplete), bgr):
+                raise InputError(f"{self.out} cannot be written: make room on its disk.")
+            incomplete.replace(folder / f"{self._count:05d}.png")
         self._count += 1
 
     def __exit__(
@@ -135,18 +141,14 @@ class OverlayWriter:
     ) -> None:
         if self._video is not None:
             self._video.release()
-        if kind is None:
-            self._building.replace(self.out)
-        elif self.out.suffix:
-            self._building.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(self._building, ignore_errors=True)
+        self._building.end(failed=kind is not None)
 
     def _open(self, width: int, height: int) -> Any:
         import cv2
 
+        self.out.parent.mkdir(parents=True, exist_ok=True)
         codec = cv2.VideoWriter.fourcc(*VIDEO_SUFFIXES[self.out.suffix.lower()])
-        video = cv2.VideoWriter(str(self._building), codec, self.fps, (width, height))
+        video = cv2.VideoWriter(str(self._building.path), codec, self.fps, (width, height))
         if not video.isOpened():
             raise InputError(
                 f"This OpenCV cannot write {self.out}: give --out a folder, for pictures."

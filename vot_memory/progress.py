@@ -17,8 +17,8 @@ class Progress(Protocol):
     def start(self, total: int) -> AbstractContextManager[object]:
         """The run begins, with so many units; the context ends with it."""
 
-    def unit(self, sequence: str, policies: int, frames: int) -> None:
-        """A unit begins."""
+    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
+        """A unit begins; the length of a stream is not known (None)."""
 
     def frame(self, done: int) -> None:
         """So many frames of the current unit are done."""
@@ -40,7 +40,7 @@ class Silent:
         """Say nothing."""
         return nullcontext()
 
-    def unit(self, sequence: str, policies: int, frames: int) -> None:
+    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
         """Say nothing."""
 
     def frame(self, done: int) -> None:
@@ -71,11 +71,12 @@ class Lines(Silent):
         yield
         self._tell_skipped()
 
-    def unit(self, sequence: str, policies: int, frames: int) -> None:
+    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
         """Remember what the coming line is about."""
         self._tell_skipped()
         plural = "policy" if policies == 1 else "policies"
-        self._unit = f"{frames} frames, {policies} {plural}"
+        length = "a stream" if frames is None else f"{frames} frames"
+        self._unit = f"{length}, {policies} {plural}"
         self._finished += 1
 
     def done(self, sequence: str, seconds: float) -> None:
@@ -136,7 +137,7 @@ class Bar:
         self._bar.reset(self._units, total=total)
         return self
 
-    def unit(self, sequence: str, policies: int, frames: int) -> None:
+    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
         """Begin the lower bar anew."""
         self._bar.reset(self._frames, total=frames, description=sequence, visible=True)
 

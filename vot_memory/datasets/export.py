@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vot_memory.building import Building
 from vot_memory.datasets.pictures import describe_size
 from vot_memory.datasets.rle import RLE, decode
 from vot_memory.errors import InputError
@@ -48,19 +50,63 @@ def write_palette_png(path: Path, label_map: NDArray[np.uint8]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+class MaskWriter:
+    """Writes the masks of one sequence, a frame at a time, as `folder/NAME.png`.
+
+    Objects whose ids are all whole numbers 1..254 share one label map a frame, in which their ids
+    are the pixel values; where masks overlap the higher number lies on top (use a run with
+    non-overlapping output for another rule). With any other id, as in SA-V ("000"), every object
+    has a folder of its own, `folder/ID/NAME.png`, with 1 inside, and masks may overlap.
+
+    Args:
+        folder: of the sequence; its parents are made.
+        identities: ids of all objects.
+        whole: the folder appears when all is written, and not after an error. Else, as for a live
+            stream, every file appears at once and stays.
+    """
+
+    def __init__(self, folder: Path, identities: Iterable[str], *, whole: bool = True) -> None:
+        self._building = Building(folder, whole=whole, hidden=whole)
+        self._shared = all(_is_label(identity) for identity in identities)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, name: str, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Write the masks bool [H, W] of one frame; without any there is no file."""
+        if self._shared:
+            self._write(self._building.path / f"{name}.png", masks)
+        else:
+            for identity, mask in masks.items():
+                self._write(self._building.path / identity / f"{name}.png", {"1": mask})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._building.end(failed=kind is not None)
+
+    def _write(self, path: Path, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+        if not masks:
+            return
+        label_map = np.zeros(next(iter(masks.values())).shape, dtype=np.uint8)
+        for label, mask in sorted((int(identity), mask) for identity, mask in masks.items()):
+            label_map[mask] = label
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_palette_png(path, label_map)
+
+
 def export_vos(
     masks_by_object: Mapping[str, Seq[RLE | None]],
     size: tuple[int, int],
     folder: Path,
     names: Seq[str],
 ) -> None:
-    """Write the masks of one sequence as `folder/NAME.png`: the whole folder or nothing.
+    """Write the masks of one sequence as `MaskWriter` does: the whole folder or nothing.
 
-    Objects whose ids are all whole numbers 1..254 share one label map a frame, in which their ids
-    are the pixel values; where masks overlap the higher number lies on top (use a run with
-    non-overlapping output for another rule). With any other id, as in SA-V ("000"), every object
-    has a folder of its own, `folder/ID/NAME.png`, with 1 inside, and masks may overlap. A frame for
-    which there is no mask at all (None) has no file; an empty mask has one.
+    A frame for which there is no mask at all (None) has no file; an empty mask has one.
 
     Args:
         masks_by_object: one entry a frame for each object.
@@ -76,35 +122,10 @@ def export_vos(
         raise InputError(f"{folder} is not empty: remove it or export to another place.")
     for identity, rles in masks_by_object.items():
         _check(identity, rles, size, names, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    building.mkdir()
-    try:
-        if all(_is_label(identity) for identity in masks_by_object):
-            _write_label_maps(masks_by_object, size, building, names)
-        else:
-            for identity, rles in masks_by_object.items():
-                (building / identity).mkdir()
-                _write_label_maps({"1": rles}, size, building / identity, names)
-        building.replace(folder)  # over nothing or an empty folder
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _write_label_maps(
-    rles_by_label: Mapping[str, Seq[RLE | None]],
-    size: tuple[int, int],
-    folder: Path,
-    names: Seq[str],
-) -> None:
-    for t, name in enumerate(names):
-        rles = {int(label): rle for label, rles in rles_by_label.items() if (rle := rles[t])}
-        if not rles:
-            continue
-        label_map = np.zeros(size, dtype=np.uint8)
-        for label, rle in sorted(rles.items()):
-            label_map[decode(rle)] = label
-        write_palette_png(folder / f"{name}.png", label_map)
+    with MaskWriter(folder, masks_by_object) as writer:
+        for t, name in enumerate(names):
+            found = {identity: rles[t] for identity, rles in masks_by_object.items()}
+            writer.write(name, {i: decode(rle) for i, rle in found.items() if rle is not None})
 
 
 def _check(
