@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from vot_memory.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
+_END_MARKS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
@@ -54,28 +55,56 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with _open(path) as picture:
             return picture.height, picture.width
-    except _decode_errors() as error:
+    except decode_errors() as error:
+        raise _unreadable(path, error) from error
+
+
+def check_whole(path: Path, *, decode: bool = True) -> tuple[int, int]:
+    """(height, width) of a picture that is all there.
+
+    Args:
+        path: the picture.
+        decode: decode every pixel; otherwise only the header and the mark at the end of JPEG and
+            PNG files are looked at, which finds unfinished copies and little else.
+
+    Raises:
+        InputError: the file is missing, empty, cut off or damaged.
+    """
+    try:
+        with _open(path) as picture:
+            if decode:
+                picture.load()
+            elif (mark := _END_MARKS.get(picture.format or "")) and mark not in _tail(path):
+                raise OSError("image file is truncated")
+            return picture.height, picture.width
+    except decode_errors() as error:
         raise _unreadable(path, error) from error
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Decode a picture to RGB uint8 [H, W, 3].
-
-    Pillow decodes, as in SAM 2's own frame loader, so that pixels are equal to its pixels; like
-    there, EXIF orientation is not applied and transparency is dropped. Of 16-bit samples the high
-    byte is kept.
+    """Decode a picture file as `decode_picture` does.
 
     Raises:
         InputError: the file is missing or cannot be decoded.
     """
     try:
-        with _open(path) as picture:
-            if picture.mode.startswith("I"):  # 16-bit gray, which Pillow's convert would clip
-                gray = (np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8)
-                return np.repeat(gray[..., None], 3, axis=2)
-            return np.array(picture.convert("RGB"), dtype=np.uint8)
-    except _decode_errors() as error:
+        return decode_picture(path)
+    except decode_errors() as error:
         raise _unreadable(path, error) from error
+
+
+def decode_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
+    """Decode a picture to RGB uint8 [H, W, 3]; raises one of `decode_errors`.
+
+    Pillow decodes, as in SAM 2's own frame loader, so that pixels are equal to its pixels; like
+    there, EXIF orientation is not applied and transparency is dropped. Of 16-bit samples the high
+    byte is kept.
+    """
+    with _open(source) as picture:
+        if picture.mode.startswith("I"):  # 16-bit gray, which Pillow's convert would clip
+            gray = (np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(gray[..., None], 3, axis=2)
+        return np.array(picture.convert("RGB"), dtype=np.uint8)
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
@@ -88,11 +117,12 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
         with _open(path) as picture:
             if picture.mode not in {"P", "L", "1"}:
                 raise InputError(
-                    f"{path} is a picture of mode {picture.mode}, not a label map: "
-                    "save it as a palette or 8-bit gray PNG whose pixel values are object numbers."
+                    f"{path} is a picture of mode {picture.mode}, not a label map: take the "
+                    "original file, since some copies were saved as colours, or save it as a "
+                    "palette or 8-bit gray PNG whose pixel values are object numbers."
                 )
             return np.array(picture).astype(np.uint8)
-    except _decode_errors() as error:
+    except decode_errors() as error:
         raise _unreadable(path, error) from error
 
 
@@ -147,19 +177,33 @@ def describe_size(size: Seq[int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _open(path: Path) -> Image.Image:
+def _open(source: Path | BinaryIO) -> Image.Image:
     from PIL import Image
 
-    return Image.open(path)
+    return Image.open(source)
 
 
-def _decode_errors() -> tuple[type[Exception], ...]:
+def decode_errors() -> tuple[type[Exception], ...]:
     """What Pillow's decoders raise on damaged files."""
     from PIL import Image
 
     return (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
+def _tail(path: Path, count: int = 1024) -> bytes:
+    """The last bytes of a file; some writers add a few behind the end of the picture."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - count, 0))
+        return file.read()
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).rstrip(".")
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, FileNotFoundError):
+        reason = "no such file"
+    elif isinstance(error, UnidentifiedImageError):  # whose own text repeats the path
+        reason = "no known format" if path.stat().st_size else "0 bytes"
+    else:
+        reason = str(error).rstrip(".")
     return InputError(f"{path} cannot be read as a picture ({reason}): replace it by a whole copy.")

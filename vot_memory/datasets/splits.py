@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -107,7 +108,11 @@ class _FolderSpec(_Spec):
         raise NotImplementedError
 
     def load(self, name: str, data: Path | None) -> list[Sequence]:
-        """All sequences below the folder `data`.
+        """All sequences below the folder `data`; raises as `find`."""
+        return self.read(self.find(name, data))
+
+    def find(self, name: str, data: Path | None) -> Path:
+        """The data set's folder.
 
         Raises:
             InputError: there is no data folder, or not this data set in it.
@@ -123,7 +128,7 @@ class _FolderSpec(_Spec):
                 f"Split {name} is not at {root}: get it from {self.homepage} and put it there, "
                 f"or name another data folder by {DATA_VARIABLE} or --data."
             )
-        return self.read(root)
+        return root
 
 
 class VosSpec(_FolderSpec):
@@ -181,6 +186,7 @@ class BoxSpec(_FolderSpec):
         return load_boxes(root, self.boxes)
 
 
+Layout = VosLayout | SavLayout | VotLayout | BoxLayout
 FolderSpec = VosSpec | SavSpec | VotSpec | BoxSpec
 SplitSpec = Annotated[SynthSpec | FolderSpec, Field(discriminator="loader")]
 
@@ -283,7 +289,8 @@ def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | No
             prompt=spec.prompt,
             published=getattr(spec, "published", None),
         )
-    root, sequences = _load_folder(name_or_dir)
+    root, layout = _find_folder(name_or_dir)
+    sequences = _read_folder(root, layout)
     digest = _digest(sequences)
     boxed = any(track.boxes is not None for s in sequences[:1] for track in s.objects)
     return Split(
@@ -296,27 +303,64 @@ def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | No
     )
 
 
+@dataclass(frozen=True)
+class Source:
+    """The files of a split, before anything is read.
+
+    Attributes:
+        root: the data set's folder.
+        layout: how its loader reads it.
+        read: lists the sequences.
+        official: what the owner states; None of a folder given by its path.
+    """
+
+    root: Path
+    layout: Layout
+    read: Callable[[], list[Sequence]]
+    official: Official | None = None
+
+
+def find_source(name_or_dir: str, data: str | Path | None = None) -> Source:
+    """Where the files of a split are; arguments as of `load_split`.
+
+    Raises:
+        InputError: the name is unknown, the data are missing, or the split has no files.
+    """
+    name = name_or_dir.partition("@")[0]
+    if (spec := split_specs().get(name)) is None:
+        root, layout = _find_folder(name_or_dir)
+        return Source(root, layout, partial(_read_folder, root, layout))
+    if isinstance(spec, SynthSpec):
+        raise InputError(f"Split {name} is drawn when it is run: there are no files of it.")
+    root = spec.find(name, _data_folder(data))
+    layout = getattr(spec, spec.loader)
+    return Source(root, layout, partial(spec.read, root), spec.official)
+
+
 def _data_folder(data: str | Path | None) -> Path | None:
     folder = data or os.environ.get(DATA_VARIABLE)
     return Path(folder).expanduser() if folder else None
 
 
-def _load_folder(text: str) -> tuple[Path, list[Sequence]]:
+def _find_folder(text: str) -> tuple[Path, VosLayout | VotLayout]:
     """A folder given by its path: in VOT's format if it has a list of sequences, else VOS."""
     path = Path(text).expanduser()
     if path.is_dir():
         path = path.resolve()
         if path.parent.name == "JPEGImages":
-            root = path.parent.parent
-            return root, load_vos(root, VosLayout(resolution=path.name))
+            return path.parent.parent, VosLayout(resolution=path.name)
         if any((path / place).is_file() for place in LISTS):
-            return path, load_vot(path, VotLayout())
-        return path, load_vos(path, VosLayout())
+            return path, VotLayout()
+        return path, VosLayout()
     if len(path.parts) > 1:
         raise InputError(f"The split folder {text} does not exist: correct its path.")
     close = difflib.get_close_matches(text, split_names(), n=1)
     hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(split_names())}."
     raise InputError(f"Unknown split {text!r}, which is no folder either: {hint}")
+
+
+def _read_folder(root: Path, layout: VosLayout | VotLayout) -> list[Sequence]:
+    return load_vot(root, layout) if isinstance(layout, VotLayout) else load_vos(root, layout)
 
 
 def _digest(sequences: list[Sequence]) -> str:

@@ -12,7 +12,9 @@ needed and not read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -41,7 +43,10 @@ class VosLayout(BaseModel):
     """How to read a folder; everything has a default that suits most data sets.
 
     Attributes:
-        resolution: subfolder of JPEGImages and Annotations ("480p"); found where there is one.
+        frames: folder of the frames below ROOT, if it is not called JPEGImages or JPEGImages_*.
+        annotations: folder of the masks below ROOT, if it is not called Annotations or
+            Annotations_*.
+        resolution: subfolder of both ("480p"); found where there is one.
         image_set: text file under ROOT with a sequence name a line; None takes every sequence.
         truth: "all" if annotation files show every object; "first" if an object is only annotated
             where it appears first (validation sets whose truth is on a server).
@@ -51,11 +56,35 @@ class VosLayout(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    frames: str | None = None
+    annotations: str | None = None
     resolution: str | None = None
     image_set: str | None = None
     truth: Literal["all", "first"] = "all"
     merge: bool = False
     fps: float = 24.0
+
+
+@dataclass(frozen=True)
+class VosFolder:
+    """Where the parts of a VOS folder are.
+
+    Attributes:
+        frames: its subfolders are the videos.
+        masks: its subfolders are their annotations.
+        names: the sequences, in the order of their list or in numeric order.
+        layout: how to read them.
+    """
+
+    frames: Path
+    masks: Path
+    names: tuple[str, ...]
+    layout: VosLayout
+
+    @property
+    def strays(self) -> list[str]:
+        """Names that have annotations but no frames; none are looked for if there is a list."""
+        return [] if self.layout.image_set else sorted(set(_folders(self.masks)) - set(self.names))
 
 
 def load_vos(root: Path, layout: VosLayout | None = None) -> list[Sequence]:
@@ -65,24 +94,40 @@ def load_vos(root: Path, layout: VosLayout | None = None) -> list[Sequence]:
         InputError: the folder has not the layout of this module, or a sequence lacks frames or
             annotations, or an annotation has no frame.
     """
-    layout = layout or VosLayout()
-    frames_root = _find_branch(root, "JPEGImages")
-    masks_root = _find_branch(root, "Annotations")
-    resolution = layout.resolution or _find_resolution(frames_root)
-    if resolution:
-        frames_root /= resolution
-        masks_root = masks_root / resolution if (masks_root / resolution).is_dir() else masks_root
-    if not frames_root.is_dir():
-        raise InputError(f"{frames_root} does not exist: add the frames in this resolution.")
-    names = _read_list(root / layout.image_set) if layout.image_set else _folders(frames_root)
-    if not names:
-        raise InputError(f"{frames_root} has no sequences: put one folder of frames a video there.")
-    if not layout.image_set and (strays := sorted(set(_folders(masks_root)) - set(names))):
+    folder = find_vos(root, layout or VosLayout())
+    for name in folder.strays:
         raise InputError(
-            f"{masks_root / strays[0]} has annotations but {frames_root / strays[0]} does not "
-            "exist: add its frames or remove it."
+            f"{folder.masks / name} has annotations but {folder.frames / name} does not exist: "
+            "add its frames or remove it."
         )
-    return [VosSequence(name, frames_root / name, masks_root / name, layout) for name in names]
+    return [
+        VosSequence(name, folder.frames / name, folder.masks / name, folder.layout)
+        for name in folder.names
+    ]
+
+
+def find_vos(root: Path, layout: VosLayout) -> VosFolder:
+    """Find the parts of a folder without looking into its sequences.
+
+    Raises:
+        InputError: frames, annotations or the list of sequences are not there.
+    """
+    frames = _find_branch(root, "JPEGImages", layout.frames)
+    masks = _find_branch(root, "Annotations", layout.annotations)
+    resolution = layout.resolution or _find_resolution(frames)
+    if resolution:
+        frames /= resolution
+        masks = masks / resolution if (masks / resolution).is_dir() else masks
+    if not frames.is_dir():
+        raise InputError(f"{frames} does not exist: add the frames in this resolution.")
+    names = _read_list(root / layout.image_set) if layout.image_set else _folders(frames)
+    if not names:
+        raise InputError(f"{frames} has no sequences: put one folder of frames a video there.")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(
+            f"{root / str(layout.image_set)} names {twice[0]} twice: remove one of the lines."
+        )
+    return VosFolder(frames, masks, tuple(names), layout)
 
 
 class VosSequence(Sequence):
@@ -190,8 +235,12 @@ class VosSequence(Sequence):
         return ObjectTrack(identity, first, tuple(masks.get(t) for t in range(len(self.frames))))
 
 
-def _find_branch(root: Path, kind: str) -> Path:
-    """ROOT/kind, or the only ROOT/kind_* (SA-V names the frame rate)."""
+def _find_branch(root: Path, kind: str, place: str | None) -> Path:
+    """ROOT/place if that is given, else ROOT/kind, or the only ROOT/kind_* (SA-V's frame rate)."""
+    if place is not None:
+        if not (root / place).is_dir():
+            raise InputError(f"{root / place} does not exist: unpack that part of the data there.")
+        return root / place
     if (root / kind).is_dir():
         return root / kind
     choices = sorted(p.name for p in root.glob(f"{kind}_*") if p.is_dir())
