@@ -20,12 +20,18 @@ def test_policies_with_their_defaults():
 
 def test_data_that_are_there_and_not(tmp_path, monkeypatch):
     monkeypatch.delenv("VOT_MEMORY_DATA", raising=False)
-    assert "davischallenge.org" in cells("splits")["davis-2017-val"][3]
+    assert "davischallenge.org" in cells("splits")["davis-2017-val"][4]
     (tmp_path / "DAVIS").mkdir()
-    assert cells("splits", tmp_path)["davis-2017-val"][3] == "found"
+    assert cells("splits", tmp_path)["davis-2017-val"][4] == "found"
     monkeypatch.setenv("VOT_MEMORY_DATA", str(tmp_path))
-    assert cells("splits")["davis-2017-val"][3] == "found"
-    assert cells("splits")["synth-dev"][3] == "drawn when run"
+    assert cells("splits")["davis-2017-val"][4] == "found"
+    assert cells("splits")["synth-dev"][4] == "drawn when run"
+
+
+def test_what_truth_is_here():
+    truth = {name: row[3] for name, row in cells("splits").items()}
+    assert {truth[name] for name in ("synth-val", "davis-2017-val", "lvos-val")} == {"masks"}
+    assert {truth[name] for name in ("mose-val", "youtube-vos-val", "lvos-test")} == {"server only"}
 
 
 def test_another_kind_is_refused():

@@ -87,11 +87,19 @@ def _splits(data: Path | None) -> Rows:
     from vot_memory.datasets.splits import FOLDER_MODEL, split_specs
 
     rows = [
-        [name, spec.role, spec.model, _place(spec, data), spec.description]
+        [name, spec.role, spec.model, _truth(spec), _place(spec, data), spec.description]
         for name, spec in split_specs().items()
     ]
-    rows.append(["DIR", "test", FOLDER_MODEL, "", "Any folder with JPEGImages and Annotations"])
-    return ["split", "role", "model", "data", "what it is"], rows
+    about = "Any folder with JPEGImages and Annotations, or in VOT's format"
+    rows.append(["DIR", "test", FOLDER_MODEL, "what is there", "", about])
+    return ["split", "role", "model", "truth", "data", "what it is"], rows
+
+
+def _truth(spec: SynthSpec | FolderSpec) -> str:
+    """What results can be scored with here; prompts are always there."""
+    if getattr(getattr(spec, spec.loader), "truth", "all") == "first":
+        return "server only"
+    return "boxes" if spec.loader == "boxes" else "masks"
 
 
 def _place(spec: SynthSpec | FolderSpec, data: Path | None) -> str:

@@ -1,0 +1,224 @@
+"""Walks through a VOS folder to find everything that is wrong with it.
+
+meta.json and its kin, which the loader does not need, are compared with the masks where they are:
+YouTube-VOS (`meta.json`), LVOS (`valid_meta.json`), MOSE (`meta_valid.json`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vot_memory.datasets.checks import (
+    Checked,
+    Finding,
+    check_pictures,
+    missing_frames,
+    number_gaps,
+    truth_gaps,
+)
+from vot_memory.datasets.pictures import (
+    PICTURE_SUFFIXES,
+    check_whole,
+    describe_size,
+    natural_key,
+    read_labels,
+)
+from vot_memory.datasets.vos import VOID, VosFolder, VosLayout
+from vot_memory.errors import InputError
+
+Announced = Mapping[str, Mapping[str, Any]]  # sequence -> object id -> what the file says of it
+
+
+@dataclass
+class _Masks:
+    """Annotations of a sequence as read: which object is seen in which frame.
+
+    Attributes:
+        annotated: frame names by object, "" for label maps, which annotate all objects.
+        seen: names of the frames that show an object, by its id, in order.
+    """
+
+    annotated: dict[str, list[str]] = field(default_factory=dict)
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def check_vos_sequence(
+    folder: VosFolder,
+    name: str,
+    announced: Announced,
+    *,
+    quick: bool = False,
+    declared: bool = False,
+) -> Checked:
+    """Look at all files of one sequence.
+
+    Args:
+        folder: of the data set.
+        name: the sequence.
+        announced: objects by sequence, from `read_meta`.
+        quick: read headers of pictures; objects are not told then.
+        declared: the layout stands in datasets.yaml, so that truth must be what it says.
+    """
+    frames_dir, masks_dir = folder.frames / name, folder.masks / name
+    if absent := [place for place in (frames_dir, masks_dir) if not place.is_dir()]:
+        return Checked(
+            name, 0, None, tuple(Finding("sequence", f"{p} does not exist.") for p in absent)
+        )
+    frames, findings = _pictures(frames_dir)
+    paths = list(frames.values())
+    findings += missing_frames(paths)
+    size, unreadable = check_pictures(paths, quick=quick)
+    findings += unreadable
+    masks = _read_masks(masks_dir, frames, size, quick=quick)
+    findings += masks.findings
+    if folder.layout.truth == "all":
+        findings += _check_gaps(masks, list(frames), declared=declared)
+    if not quick:
+        findings += _check_objects(masks, masks_dir, folder.layout)
+        if not folder.layout.merge:
+            findings += _compare(masks.seen, announced.get(name, {}), list(frames))
+    return Checked(name, len(frames), None if quick else len(masks.seen), tuple(findings))
+
+
+def read_meta(root: Path) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
+    """What meta.json and its kin announce below ROOT: objects by sequence."""
+    announced: dict[str, dict[str, Any]] = {}
+    findings = []
+    for path in sorted({*root.glob("meta*.json"), *root.glob("*_meta.json")}):
+        try:
+            videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+            for name, video in videos.items():
+                if objects := video.get("objects"):
+                    announced.setdefault(name, dict(objects))
+        except (OSError, ValueError) as error:
+            findings.append(Finding("sequence", f"{path} cannot be read as JSON ({error})."))
+        except (KeyError, TypeError, AttributeError):
+            findings.append(
+                Finding("sequence", f"{path} is not read: it lists no objects.", problem=False)
+            )
+    return announced, findings
+
+
+def _pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
+    """Pictures by frame name in numeric order, one of those that are the same frame."""
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    ]
+    found.sort(key=lambda path: (natural_key(path.stem), path.name))
+    pictures: dict[str, Path] = {}
+    findings = []
+    if not found:
+        findings.append(Finding("frames", f"{folder} has no pictures."))
+    for path in found:
+        if (twin := pictures.setdefault(path.stem, path)) is not path:
+            text = f"{folder} has frame {path.stem} twice: {twin.name} and {path.name}."
+            findings.append(Finding("frames", text))
+    return pictures, findings
+
+
+def _read_masks(
+    folder: Path, frames: Mapping[str, Path], size: tuple[int, int] | None, *, quick: bool
+) -> _Masks:
+    masks = _Masks()
+    subfolders = (p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    objects = sorted(subfolders, key=natural_key)
+    lost = _between(list(frames))
+    for identity in objects or [""]:
+        pictures, findings = _pictures(folder / identity)
+        masks.findings += findings
+        masks.annotated[identity] = [name for name in pictures if name in frames]
+        if objects:
+            masks.seen[identity] = []
+        for name, path in pictures.items():
+            if name not in frames:
+                if name not in lost:  # else the frame is named already
+                    text = f"{path} annotates a frame that does not exist."
+                    masks.findings.append(Finding("annotations", text))
+                continue
+            try:
+                labels = _labels(path, size, quick=quick)
+            except InputError as error:
+                masks.findings.append(Finding("annotations", str(error)))
+                continue
+            for label in [identity] if objects and labels else [] if objects else labels:
+                masks.seen.setdefault(str(label), []).append(name)
+    return masks
+
+
+def _labels(path: Path, size: tuple[int, int] | None, *, quick: bool) -> list[int]:
+    """The labels of an annotation but 0, from small to large; none if only its header is read."""
+    import numpy as np
+
+    if quick:
+        found, labels = check_whole(path, decode=False), []
+    else:
+        picture = read_labels(path)
+        found = (picture.shape[0], picture.shape[1])
+        labels = [int(n) for n in np.flatnonzero(np.bincount(picture.ravel(), minlength=256))]
+    if size is not None and found != size:
+        raise InputError(
+            f"{path} is {describe_size(found)} but its frames are {describe_size(size)}."
+        )
+    return [label for label in labels if label]
+
+
+def _check_gaps(masks: _Masks, frames: list[str], *, declared: bool) -> Iterator[Finding]:
+    index = {name: t for t, name in enumerate(frames)}
+    for identity, names in masks.annotated.items():
+        who = f"Object {identity}" if identity else "The video"
+        if declared and len(names) == 1 < len(frames):
+            yield Finding("annotations", f"{who} is annotated in frame {names[0]} only.")
+        else:
+            annotated = [index[name] for name in names]
+            yield from truth_gaps(who, annotated, len(frames), allowed=False, names=frames)
+
+
+def _check_objects(masks: _Masks, folder: Path, layout: VosLayout) -> Iterator[Finding]:
+    """Objects that never appear; labels become objects as the loader makes them."""
+    if "" in masks.annotated:
+        void = masks.seen.pop(str(VOID), None)
+        if void and not masks.seen:
+            masks.seen["1"] = void
+        if layout.merge and masks.seen:
+            masks.seen = {"1": sorted({n for names in masks.seen.values() for n in names})}
+    if not any(masks.seen.values()):
+        yield Finding("objects", f"No object appears in {folder}.")
+        return
+    for identity, names in masks.seen.items():
+        if not names:
+            yield Finding("objects", f"Object {identity} never appears.")
+
+
+def _compare(
+    seen: Mapping[str, list[str]], announced: Mapping[str, Any], frames: list[str]
+) -> Iterator[Finding]:
+    """Objects and frames that masks and meta.json do not agree on."""
+    if not announced:
+        return
+    for identity in sorted(announced.keys() - seen.keys(), key=natural_key):
+        yield Finding("objects", f"Object {identity} is announced but no mask shows it.")
+    for identity in sorted(seen.keys() - announced.keys(), key=natural_key):
+        where = seen[identity][0] if seen[identity] else "no frame"
+        yield Finding("objects", f"Object {identity} is not announced but shows in {where}.")
+    known = {*frames, *_between(frames)}
+    listed = {n for about in announced.values() for n in _listed_frames(about) if n not in known}
+    for name in sorted(listed, key=natural_key):
+        yield Finding("frames", f"Frame {name} is announced but not there.")
+
+
+def _between(frames: list[str]) -> set[str]:
+    """Frames that gaps in the numbers show to be missing, which are named as such."""
+    return {name for _, _, between in number_gaps(frames) for name in between}
+
+
+def _listed_frames(about: Any) -> list[str]:
+    """The frames in which YouTube-VOS says that an object is; other data sets list none."""
+    frames = about.get("frames") if isinstance(about, dict) else None
+    return [str(name) for name in frames] if isinstance(frames, list) else []
