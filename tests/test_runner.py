@@ -252,6 +252,22 @@ def test_unreadable_frame_fails_its_unit_only(videos, settings):
     assert all(folder.failures() == {} for folder in again.folders)
 
 
+def test_a_video_of_unknown_length_fails_alone(videos, settings, monkeypatch):
+    def unknown(pictures):
+        if pictures is videos[1].frames:
+            raise InputError("b_manual.json is cut off: replace it.")
+        return FRAMES
+
+    with monkeypatch.context() as damage:
+        damage.setattr(Pictures, "__len__", unknown)
+        report = run(settings)
+    assert report.done == ["a", "c"]
+    assert report.failed == [("b", "b_manual.json is cut off: replace it.")]
+    assert all(folder.failures()["b"].frame is None for folder in report.folders)
+    again = run(settings)
+    assert (again.done, again.skipped, again.exit_code) == (["b"], ["a", "c"], 0)
+
+
 def test_a_policy_that_fails_leaves_the_others_alone(videos, tmp_path, plug_in):
     plug_in(Broken)
     report = run(make_settings(tmp_path / "results", "broken", "fifo"))

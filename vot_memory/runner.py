@@ -208,9 +208,10 @@ def _run_all(
                     progress.skipped(sequence.name)
                     continue
                 _note_environment(todo, started)
-                progress.unit(sequence.name, len(todo), len(sequence))
+                reason = _unreadable(todo, sequence)
+                progress.unit(sequence.name, len(todo), 0 if reason else len(sequence))
                 start = time.perf_counter()
-                reason = _run_unit(todo, sequence, settings, progress)
+                reason = reason or _run_unit(todo, sequence, settings, progress)
                 if reason:
                     report.failed.append((sequence.name, reason))
                     progress.failed(sequence.name, reason)
@@ -224,6 +225,20 @@ def _run_all(
             "give the same command again to go on from there."
         ) from None
     return report
+
+
+def _unreadable(lanes: list[tuple[Hosted, RunFolder]], sequence: Sequence) -> str:
+    """Why not even the sequence's length is known, noted for all; or an empty text."""
+    try:
+        len(sequence)
+    except InputError as error:
+        failure = Failure(
+            sequence=sequence.name, error=str(error), type=type(error).__name__, frame=None
+        )
+        for _, folder in lanes:
+            folder.fail(failure)
+        return failure.error
+    return ""
 
 
 def _run_unit(
