@@ -21,6 +21,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="[POLICY.]OPTION=VALUE", help="Option of the policies; repeat."),
 ]
+OnePolicy = Annotated[str, typer.Option("--policy", metavar="NAME", help="Policy (`ls policies`).")]
+Protocol = Annotated[
+    str, typer.Option(help="common: only the memory differs; release: the authors' presets.")
+]
 Split = Annotated[
     str, typer.Option(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos and masks.")
 ]
@@ -39,6 +43,9 @@ Data = Annotated[
 Threads = Annotated[int | None, typer.Option(help="Threads of torch; default: torch's choice.")]
 NonOverlap = Annotated[
     bool, typer.Option("--non-overlap", help="A pixel belongs to one object at most.")
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log", help="File that messages and errors are added to.")
 ]
 Box = Annotated[
     list[str] | None, typer.Option(metavar="X,Y,W,H", help="Box on the first frame, in pixels.")
