@@ -112,7 +112,7 @@ def lines(report: CheckReport) -> Iterator[str]:
     yield report.name if report.name == str(report.root) else f"{report.name}: {report.root}"
     wrong = [(name, finding) for name, finding in report.rows() if finding.problem]
     for name in dict.fromkeys(name for name, _ in wrong):
-        yield name or "all sequences"
+        yield name or "the whole"
         texts = [_below(report.root, finding.text) for n, finding in wrong if n == name]
         yield from (f"  {text}" for text in texts[:SHOWN])
         if len(texts) > SHOWN:
@@ -143,9 +143,6 @@ def _plan(source: Source, *, quick: bool) -> _Plan:
 def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
     folder = find_vos(source.root, layout)
     announced, findings = read_meta(source.root)
-    for name in folder.strays:
-        text = f"{folder.masks / name} has annotations but {folder.frames / name} is not there."
-        findings.append(Finding("sequence", text))
     look = partial(
         check_vos_sequence,
         folder,
@@ -153,7 +150,8 @@ def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
         quick=quick,
         declared=source.official is not None,
     )
-    return _Plan([(name, partial(look, name)) for name in folder.names], findings)
+    names = [*folder.names, *folder.strays]
+    return _Plan([(name, partial(look, name)) for name in names], findings)
 
 
 def _run(

@@ -21,6 +21,7 @@ from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
 
+MOST_RUNS = 8  # gaps in the truth of one object that are named
 Kind = Literal["sequence", "frames", "annotations", "objects", "counts"]
 
 
@@ -223,19 +224,18 @@ def truth_gaps(
                 problem=False,
             )
         return
-    step = usual_step(annotated) or min(
-        b - a for a, b in itertools.pairwise(annotated)
-    )
+    step = usual_step(annotated) or min(b - a for a, b in itertools.pairwise(annotated))
     if step > 1:
         yield Finding("annotations", f"Every {_ordinal(step)} frame is annotated.", problem=False)
-    missing: list[int] = []
+    names = names or [str(t) for t in range(frames)]
+    runs = []
     for here, there in zip(annotated, [*annotated[1:], frames], strict=True):
-        missing += range(here + step, there, step)
-    if missing:
-        shown = [names[t] if names else str(t) for t in missing]
-        yield Finding(
-            "annotations", f"{who} has no annotation in {_shortened(shown)}.", problem=not allowed
-        )
+        if run := range(here + step, there, step):
+            runs.append(names[run[0]] + (f" to {names[run[-1]]}" if len(run) > 1 else ""))
+    if runs:
+        more = f" and {len(runs) - MOST_RUNS} more gaps" if len(runs) > MOST_RUNS else ""
+        text = f"{who} has no annotation in {', '.join(runs[:MOST_RUNS])}{more}."
+        yield Finding("annotations", text, problem=not allowed)
 
 
 def _check_boxes(track: ObjectTrack, size: tuple[int, int]) -> Iterator[Finding]:
@@ -287,15 +287,6 @@ def _listed(what: str, names: Seq[str]) -> str:
     if len(names) == 1:
         return f"{what} {names[0]} is"
     return f"{what}s {names[0]} to {names[-1]} ({len(names)}) are"
-
-
-def _shortened(names: Seq[str], most: int = 8) -> str:
-    """Such as "frame 7", "frames 7, 8" or "12 frames: 7, 8, 9, 10, ... 30"."""
-    if len(names) == 1:
-        return f"frame {names[0]}"
-    if len(names) <= most:
-        return f"frames {', '.join(names)}"
-    return f"{len(names)} frames: {', '.join(names[: most - 1])}, ... {names[-1]}"
 
 
 def _ordinal(number: int) -> str:

@@ -59,19 +59,22 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, error) from error
 
 
-def check_whole(path: Path, *, decode: bool = True) -> tuple[int, int]:
+def check_whole(path: Path, *, decode: bool = True, labels: bool = False) -> tuple[int, int]:
     """(height, width) of a picture that is all there.
 
     Args:
         path: the picture.
+        labels: it must be a label map, as for `read_labels`.
         decode: decode every pixel; otherwise only the header and the mark at the end of JPEG and
             PNG files are looked at, which finds unfinished copies and little else.
 
     Raises:
-        InputError: the file is missing, empty, cut off or damaged.
+        InputError: the file is missing, empty, cut off or damaged, or no label map.
     """
     try:
         with _open(path) as picture:
+            if labels:
+                _check_label_map(path, picture)
             if decode:
                 picture.load()
             elif (mark := _END_MARKS.get(picture.format or "")) and mark not in _tail(path):
@@ -115,12 +118,7 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     """
     try:
         with _open(path) as picture:
-            if picture.mode not in {"P", "L", "1"}:
-                raise InputError(
-                    f"{path} is a picture of mode {picture.mode}, not a label map: take the "
-                    "original file, since some copies were saved as colours, or save it as a "
-                    "palette or 8-bit gray PNG whose pixel values are object numbers."
-                )
+            _check_label_map(path, picture)
             return np.array(picture).astype(np.uint8)
     except decode_errors() as error:
         raise _unreadable(path, error) from error
@@ -175,6 +173,15 @@ def digest_listing(paths: Seq[Path]) -> Any:
 def describe_size(size: Seq[int]) -> str:
     """Write (height, width) as people read it: width x height."""
     return f"{size[1]}x{size[0]}"
+
+
+def _check_label_map(path: Path, picture: Image.Image) -> None:
+    if picture.mode not in {"P", "L", "1"}:
+        raise InputError(
+            f"{path} is a picture of mode {picture.mode}, not a label map: take the original file, "
+            "since some copies were saved as colours, or save it as a palette or 8-bit gray PNG "
+            "whose pixel values are object numbers."
+        )
 
 
 def _open(source: Path | BinaryIO) -> Image.Image:

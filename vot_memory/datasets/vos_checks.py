@@ -66,9 +66,8 @@ def check_vos_sequence(
     """
     frames_dir, masks_dir = folder.frames / name, folder.masks / name
     if absent := [place for place in (frames_dir, masks_dir) if not place.is_dir()]:
-        return Checked(
-            name, 0, None, tuple(Finding("sequence", f"{p} does not exist.") for p in absent)
-        )
+        gone = tuple(Finding("sequence", f"{place} does not exist.") for place in absent)
+        return Checked(name, 0, None, gone)
     frames, findings = _pictures(frames_dir)
     paths = list(frames.values())
     findings += missing_frames(paths)
@@ -157,7 +156,7 @@ def _labels(path: Path, size: tuple[int, int] | None, *, quick: bool) -> list[in
     import numpy as np
 
     if quick:
-        found, labels = check_whole(path, decode=False), []
+        found, labels = check_whole(path, decode=False, labels=True), []
     else:
         picture = read_labels(path)
         found = (picture.shape[0], picture.shape[1])
