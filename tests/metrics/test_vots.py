@@ -318,3 +318,40 @@ def test_bad_input_is_named():
         frame_overlaps([HERE] * 3, [HERE] * 3, first_frame=3)
     with pytest.raises(InputError, match="1x10 and 10x1"):
         frame_overlaps([np.ones((10, 1), bool)] * 2, [HERE] * 2)
+
+
+def filled(x, y, width, height):
+    mask = np.zeros((20, 30), bool)
+    mask[y : y + height, x : x + width] = True
+    return encode(mask)
+
+
+def test_boxes_of_masks_beside_annotated_boxes():
+    """Six frames: prompt, exact, half, drifted, absent and silent, absent and hallucinated."""
+    boxes = ((2, 2, 4, 4), (2, 2, 4, 4), (2, 2, 4, 8), (20, 10, 4, 4), (0, 0, 0, 0), (0, 0, 0, 0))
+    corners = filled(2, 2, 1, 1)  # only a mask's box counts, not what fills it
+    diagonal = np.zeros((20, 30), bool)
+    diagonal[[2, 5], [2, 5]] = True
+    predictions = [corners, encode(diagonal), filled(2, 2, 4, 4), filled(0, 0, 3, 3)]
+    predictions += [encode(np.zeros((20, 30), bool)), filled(0, 0, 1, 1)]
+    track = ObjectTrack("1", 0, (None,) * 6, boxes)
+    scores = score_object(predictions, track)
+    assert np.isnan(scores.frames.overlap[0])
+    assert scores.frames.overlap[1:].tolist() == [1, 0.5, 0, 1, 0]
+    assert scores.quality == pytest.approx(2.5 / 5)
+    assert scores.accuracy == pytest.approx(0.75)
+    assert scores.robustness == pytest.approx(2 / 3)
+    assert (scores.dre, scores.nre) == (pytest.approx(1 / 3), 0)
+    assert scores.counts == (2, 1, 0, 1, 1)
+    compatible = score_object(predictions, track, toolkit_compatible=True)
+    assert compatible.quality == pytest.approx(2.5 / 6)
+    assert compatible.robustness == pytest.approx(2 / 4)
+
+
+def test_frames_without_a_box_count_nowhere():
+    track = ObjectTrack("1", 1, (None,) * 4, (None, (0, 0, 2, 2), None, (0, 0, 2, 2)))
+    scores = score_object([None, None, None, filled(0, 0, 2, 1)], track)
+    assert scores.frames.scored.tolist() == [False, False, False, True]
+    assert scores.quality == 0.5
+    with pytest.raises(InputError, match="no prediction for frame 3"):
+        score_object([None] * 4, track)
