@@ -141,7 +141,8 @@ def box_iou(a: Floats, b: Floats) -> Floats:
     high = np.minimum(a[:, :2] + size_a, b[:, :2] + size_b)
     both = np.maximum(high - low, 0).prod(axis=1)
     union = size_a.prod(axis=1) + size_b.prod(axis=1) - both
-    iou: Floats = both / np.where(union == 0, 1, union)
+    # Rounding may leave equal boxes a bit more in common than either has, and 1 is a threshold.
+    iou: Floats = np.minimum(both / np.where(union == 0, 1, union), 1)
     return iou
 
 

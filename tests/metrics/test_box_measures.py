@@ -1,0 +1,178 @@
+"""Box measures: cases computed by hand, and what got10k says of recorded boxes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vot_memory.datasets.rle import encode
+from vot_memory.errors import InputError
+from vot_memory.metrics.boxes import (
+    BENCHMARKS,
+    BOX_MEASURES,
+    BoxRules,
+    box_iou,
+    box_scores,
+    mask_boxes,
+    mean_box_scores,
+)
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "boxes.json").read_text())
+ABSENT = (0.0, 0.0, 0.0, 0.0)
+NAN = (np.nan,) * 4
+T = (10.0, 10.0, 40.0, 20.0)
+
+# Overlaps 1, 1/3, 2/3, 0 on frames 1 to 4; centre errors 0, 20, 8 pixels, normalised 0, .5, .2.
+TRUTH = [T, T, T, T, T, ABSENT, None]
+ANSWERS = np.array([NAN, T, (30, 10, 40, 20), (18, 10, 40, 20), ABSENT, T, NAN])
+
+
+def measures(scores) -> dict[str, float | None]:
+    return {measure.label: getattr(scores, measure.name) for measure in BOX_MEASURES}
+
+
+def test_every_measure_by_hand() -> None:
+    scores = box_scores(ANSWERS, TRUTH, first_frame=0)
+    assert measures(scores) == pytest.approx(
+        {
+            "AUC": (20 + 7 + 14 + 0) / 21 / 4,  # thresholds below 1, 1/3 and 2/3
+            "P": 3 / 4,  # 20 pixels are within 20
+            "Pnorm": 2 / 4,  # 0.2 is within 0.2
+            "AO": (1 + 1 / 3 + 2 / 3) / 4,
+            "SR50": 2 / 4,
+            "SR75": 1 / 4,
+        }
+    )
+    # Trapezoids over 20 steps: the error 0 fills all, .2 twelve and a half, .5 a half.
+    assert scores.normalized_area == pytest.approx((20 + 12.5 + 0.5) / 20 / 4)
+    assert scores.frames == 4
+
+
+def test_rules_of_lasot_count_the_first_frame_and_absences_and_hold_the_last_box() -> None:
+    scores = box_scores(ANSWERS, TRUTH, first_frame=0, rules=BENCHMARKS["lasot"])
+    assert measures(scores) == pytest.approx(
+        {
+            "AUC": (20 + 20 + 7 + 14 + 14) / 21 / 6,
+            "P": 5 / 6,
+            "Pnorm": 4 / 6,
+            "AO": (1 + 1 + 1 / 3 + 2 / 3 + 2 / 3) / 5,
+            "SR50": 4 / 5,
+            "SR75": 2 / 5,
+        }
+    )
+
+
+def test_rules_of_otb_leave_absences_out() -> None:
+    scores = box_scores(ANSWERS, TRUTH, first_frame=0, rules=BENCHMARKS["otb"])
+    assert scores.success == pytest.approx(75 / 21 / 5)
+    assert scores.precision == 1
+
+
+def test_a_perfect_tracker_has_an_auc_of_twenty_of_21() -> None:
+    truth = [T] * 5
+    for rules in BENCHMARKS.values():
+        scores = box_scores(np.array(truth), truth, first_frame=0, rules=rules)
+        assert scores.success == pytest.approx(20 / 21)
+        assert (scores.precision, scores.average_overlap, scores.success_75) == (1, 1, 1)
+
+
+def test_frames_before_a_late_prompt_count_nowhere() -> None:
+    truth = [T, T, T, T]
+    answers = np.array([ABSENT, ABSENT, ABSENT, T])
+    scores = box_scores(answers, truth, first_frame=2)
+    assert (scores.frames, scores.average_overlap) == (1, 1)
+
+
+def test_without_scored_frames_every_measure_is_undefined() -> None:
+    scores = box_scores(np.array([NAN, NAN]), [T, None], first_frame=0)
+    assert set(measures(scores).values()) == {None}
+    assert scores.frames == 0
+    assert set(measures(mean_box_scores([scores])).values()) == {None}
+
+
+def test_a_missing_prediction_is_named_and_never_held_over() -> None:
+    answers = np.array([T, T, NAN])
+    for rules in (BoxRules(), BENCHMARKS["lasot"]):
+        with pytest.raises(InputError, match="no prediction for frame 2"):
+            box_scores(answers, [T, T, T], first_frame=0, rules=rules)
+    with pytest.raises(InputError, match="3 predicted boxes for 2 frames"):
+        box_scores(answers, [T, T], first_frame=0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "iou"),
+    [
+        ((0, 0, 2, 2), (1, 1, 2, 2), 1 / 7),
+        ((0, 0, 4, 4), (1, 1, 2, 2), 4 / 16),
+        ((0, 0, 2, 2), (2, 0, 2, 2), 0),  # touch
+        ((0, 0, 2, 2), (5, 5, 2, 2), 0),
+        ((0, 0, 0, 0), (0, 0, 0, 0), 0),
+        ((0, 0, -3, -3), (0, 0, 2, 2), 0),
+        ((-1, 0, 2, 2), (-1, 0, 2, 2), 1),
+        ((0.5, 0, 1, 1), (0, 0, 1, 1), 1 / 3),
+    ],
+)
+def test_box_iou(a, b, iou) -> None:
+    both = np.array([a, b], dtype=float)
+    assert box_iou(both, both[::-1]) == pytest.approx([iou, iou])
+    assert np.isnan(box_iou(both, np.full((2, 4), np.nan))).all()
+
+
+def test_mask_boxes_are_tight(rng) -> None:
+    masks = [rng.random((9, 13)) < share for share in (0.02, 0.1, 0.5)]
+    masks += [np.zeros((9, 13), bool), np.ones((9, 13), bool)]
+    masks[0][4, 7] = True
+    boxes = mask_boxes([encode(masks[0]), None, *map(encode, masks[1:])])
+    assert boxes.shape == (6, 4)
+    assert np.isnan(boxes[1]).all()
+    for mask, box in zip(masks, np.delete(boxes, 1, axis=0), strict=True):
+        if mask.any():
+            ys, xs = np.nonzero(mask)
+            tight = [xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1]
+        else:
+            tight = [0, 0, 0, 0]
+        assert box.tolist() == tight
+    assert mask_boxes([None, None]).shape == (2, 4)
+
+
+def recorded(name: str, *, absences: bool):
+    video = GOLDEN["videos"][name]
+    seen = [share > 0 or not absences for share in video["cover"]]
+    truth = [tuple(box) if s else ABSENT for box, s in zip(video["truth"], seen, strict=True)]
+    return np.array(video["answers"]), truth
+
+
+def test_ao_and_sr_equal_got10k() -> None:
+    scores = {
+        name: box_scores(
+            *recorded(name, absences=True),
+            first_frame=0,
+            rules=BENCHMARKS["got-10k"],
+            size=tuple(GOLDEN["size"]),
+        )
+        for name in GOLDEN["videos"]
+    }
+    scores["all"] = mean_box_scores(list(scores.values()), by_frame=True)
+    for name, score in scores.items():
+        found = {"ao": score.average_overlap, "sr": score.success_50}
+        assert found == pytest.approx(GOLDEN["got10k"][name], abs=1e-12)
+
+
+def test_auc_and_precision_equal_got10k_on_otb() -> None:
+    # Its class holds no boxes: an empty answer stays empty.
+    scores = {
+        name: box_scores(
+            *recorded(name, absences=False), first_frame=0, rules=BoxRules(count_first=True)
+        )
+        for name in GOLDEN["videos"]
+    }
+    scores["all"] = mean_box_scores(list(scores.values()))
+    for name, score in scores.items():
+        found = {"success_score": score.success, "precision_score": score.precision}
+        assert found == pytest.approx(GOLDEN["otb"][name], abs=1e-12)
+
+
+def test_overlap_never_exceeds_one(rng) -> None:
+    boxes = rng.uniform(0.1, 100, (5000, 4))
+    assert box_iou(boxes, boxes).max() == 1
