@@ -142,7 +142,7 @@ def _plan(source: Source, *, quick: bool) -> _Plan:
 
 def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
     folder = find_vos(source.root, layout)
-    announced, findings = read_meta(source.root)
+    announced, findings = read_meta((source.root / (layout.annotations or "Annotations")).parent)
     look = partial(
         check_vos_sequence,
         folder,
