@@ -235,9 +235,10 @@ def test_bad_ground_truth(tmp_path: Path, lines: list[str], message: str) -> Non
 def test_bad_labels_and_sizes(tmp_path: Path) -> None:
     folder = sequence(tmp_path)
     (cow,) = load_vot(tmp_path)
-    write(folder / "a.tag", "1", "2")
-    with pytest.raises(InputError, match=r"a\.tag, line 2: write 0 or 1 there"):
-        _ = cow.labels
+    for lines, number in ((["yes", "1"], 1), (["1", "2"], 2)):
+        write(folder / "a.tag", *lines)
+        with pytest.raises(InputError, match=rf"a\.tag, line {number}: write 0 or 1 there"):
+            _ = cow.labels
     write(folder / "a.tag", *"10101")
     with pytest.raises(InputError, match=r"a\.tag has 5 lines but cow has 4 frames"):
         _ = cow.labels

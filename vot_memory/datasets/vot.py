@@ -165,8 +165,8 @@ class VotSequence(Sequence):
         found: dict[str, NDArray[Any]] = {}
         for path in sorted(self._folder.glob("*.tag")):
             lines = self._lines(path)
-            if wrong := next((i for i, line in enumerate(lines) if line not in {"0", "1"}), None):
-                raise InputError(f"{path}, line {wrong + 1}: write 0 or 1 there.")
+            if wrong := [i for i, line in enumerate(lines) if line not in {"0", "1"}]:
+                raise InputError(f"{path}, line {wrong[0] + 1}: write 0 or 1 there.")
             found[path.stem] = np.zeros(len(self), bool)
             found[path.stem][: len(lines)] = [line == "1" for line in lines]
         for path in sorted(self._folder.glob("*.value")):
