@@ -133,6 +133,20 @@ def test_columns_must_fill_the_video(column):
         Record.model_validate(data)
 
 
+def test_imported_records_know_only_masks(tmp_path):
+    data = make_record().model_dump()
+    for column in ("ious", "object_score", "chosen", "written", "memory", "tags"):
+        data[column] = [None] * 4
+    imported = Record.model_validate(data)
+    folder = Store(tmp_path).run(IDENTITY)
+    folder.write(imported)
+    assert folder.read(imported.sequence, imported.object) == imported
+    with pytest.raises(ValueError, match="masks has not one entry"):
+        Record.model_validate({**data, "masks": [None] * 4})
+    with pytest.raises(ValueError, match="ious has not one entry"):
+        Record.model_validate({**data, "chosen": make_record().chosen})
+
+
 @pytest.mark.parametrize(
     "damage",
     [

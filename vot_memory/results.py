@@ -27,11 +27,15 @@ from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
 
 SCHEMA: Final = 1
+IMPORTED: Final = "imported"  # tracker of results that another program made
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class Identity(BaseModel):
     """Everything that may change a mask.
+
+    Results that another program made have tracker "imported", the program's name as policy, the
+    sha256 of its files as `policy_source`, and "unknown" or 0 where nobody says.
 
     Attributes:
         tracker: kind of tracker. model: name and weights, "nano@<12 hex of sha256>".
@@ -88,7 +92,8 @@ class Identity(BaseModel):
 class Record(BaseModel):
     """What a tracker answered for one object of one sequence; one entry a frame of the video.
 
-    Entries before `first_frame` are None.
+    Entries before `first_frame` are None. Imported results know only `masks`: their other columns
+    are None on every frame.
 
     Attributes:
         first_frame: index of the frame that carried the prompt. num_frames: T.
@@ -120,7 +125,9 @@ class Record(BaseModel):
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         begun = [t >= self.first_frame for t in range(self.num_frames)]
-        for name in COLUMNS:
+        nothing = [None] * self.num_frames
+        imported = all(getattr(self, name) == nothing for name in COLUMNS[1:])
+        for name in COLUMNS[:1] if imported else COLUMNS:
             if [entry is not None for entry in getattr(self, name)] != begun:
                 raise ValueError(
                     f"{name} has not one entry for each frame {self.first_frame}"

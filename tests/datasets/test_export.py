@@ -78,6 +78,17 @@ def test_higher_numbers_lie_on_top(tmp_path: Path) -> None:
     assert (array[:, 4:] == 2).all()
 
 
+def test_pixels_of_several_masks_are_counted_and_kept_in_folders(tmp_path: Path) -> None:
+    left, everything = np.zeros(SIZE, bool), np.ones(SIZE, bool)
+    left[:, :4] = True
+    tracks = {"1": [encode(left), None, encode(left), None], "2": [encode(everything)] * 4}
+    assert export_vos(tracks, SIZE, tmp_path / "b", NAMES) == 2 * 7 * 4
+    folder = make_root(tmp_path, "JPEGImages", "Annotations")
+    assert export_vos(tracks, SIZE, folder, NAMES, apart=True) == 0
+    (sequence,) = load_vos(tmp_path)
+    assert {o.id: list(o.rles) for o in sequence.objects} == tracks
+
+
 def test_an_export_fills_an_empty_folder_but_never_overwrites(tmp_path: Path) -> None:
     folder = tmp_path / "out" / "a"
     folder.mkdir(parents=True)

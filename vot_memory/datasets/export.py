@@ -54,20 +54,27 @@ class MaskWriter:
     """Writes the masks of one sequence, a frame at a time, as `folder/NAME.png`.
 
     Objects whose ids are all whole numbers 1..254 share one label map a frame, in which their ids
-    are the pixel values; where masks overlap the higher number lies on top (use a run with
-    non-overlapping output for another rule). With any other id, as in SA-V ("000"), every object
-    has a folder of its own, `folder/ID/NAME.png`, with 1 inside, and masks may overlap.
+    are the pixel values; where masks overlap the higher number lies on top, and `overlapping`
+    counts such pixels. With any other id, as in SA-V ("000"), every object has a folder of its
+    own, `folder/ID/NAME.png`, with 1 inside, and masks may overlap.
 
     Args:
         folder: of the sequence; its parents are made.
         identities: ids of all objects.
         whole: the folder appears when all is written, and not after an error. Else, as for a live
             stream, every file appears at once and stays.
+        apart: a folder an object, whatever the ids are.
+
+    Attributes:
+        overlapping: pixels so far that lay in several masks of one label map.
     """
 
-    def __init__(self, folder: Path, identities: Iterable[str], *, whole: bool = True) -> None:
+    def __init__(
+        self, folder: Path, identities: Iterable[str], *, whole: bool = True, apart: bool = False
+    ) -> None:
         self._building = Building(folder, whole=whole, hidden=whole)
-        self._shared = all(_is_label(identity) for identity in identities)
+        self._shared = not apart and all(is_label(identity) for identity in identities)
+        self.overlapping = 0
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +99,11 @@ class MaskWriter:
         if not masks:
             return
         label_map = np.zeros(next(iter(masks.values())).shape, dtype=np.uint8)
-        for label, mask in sorted((int(identity), mask) for identity, mask in masks.items()):
-            label_map[mask] = label
+        covered = np.zeros_like(label_map)
+        for label, mask in sorted(masks.items(), key=lambda item: int(item[0])):
+            label_map[mask] = int(label)
+            covered += mask
+        self.overlapping += int((covered > 1).sum())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_palette_png(path, label_map)
 
@@ -103,7 +113,9 @@ def export_vos(
     size: tuple[int, int],
     folder: Path,
     names: Seq[str],
-) -> None:
+    *,
+    apart: bool = False,
+) -> int:
     """Write the masks of one sequence as `MaskWriter` does: the whole folder or nothing.
 
     A frame for which there is no mask at all (None) has no file; an empty mask has one.
@@ -113,6 +125,10 @@ def export_vos(
         size: (height, width) of the pictures.
         folder: of the sequence; its parents are made.
         names: file names without suffix, one a frame, as the frames are called.
+        apart: a folder an object, whatever the ids are: nothing is lost where masks overlap.
+
+    Returns:
+        Pixels that lay in several masks and could be given to one object only.
 
     Raises:
         InputError: the folder holds files already, a list of masks is not as long as `names`, or a
@@ -122,10 +138,11 @@ def export_vos(
         raise InputError(f"{folder} is not empty: remove it or export to another place.")
     for identity, rles in masks_by_object.items():
         _check(identity, rles, size, names, folder)
-    with MaskWriter(folder, masks_by_object) as writer:
+    with MaskWriter(folder, masks_by_object, apart=apart) as writer:
         for t, name in enumerate(names):
             found = {identity: rles[t] for identity, rles in masks_by_object.items()}
             writer.write(name, {i: decode(rle) for i, rle in found.items() if rle is not None})
+    return writer.overlapping
 
 
 def _check(
@@ -149,7 +166,8 @@ def _check(
             )
 
 
-def _is_label(identity: str) -> bool:
+def is_label(identity: str) -> bool:
+    """Whether an object's id can be its pixel value in a label map: a whole number 1..254."""
     return (
         identity.isdecimal() and str(int(identity)) == identity and 1 <= int(identity) <= MAX_LABEL
     )
