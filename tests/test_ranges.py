@@ -493,5 +493,5 @@ def test_track_is_refused_before_anything_is_written(tmp_path, clip):
     with pytest.raises(InputError, match="Policy 'boxes', object '1', frame 0: a point prompt is"):
         track(request, Silent())
     assert not (tmp_path / "out").exists()
-    said = track(replace(request, boxes=("10,20,30,40",), points=()), Silent())
-    assert said[0].startswith("objects: 1, frames: 2")
+    outcome = track(replace(request, boxes=("10,20,30,40",), points=()), Silent())
+    assert outcome.said[0].startswith("objects: 1, frames: 2")

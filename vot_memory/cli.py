@@ -217,6 +217,9 @@ def report(
             "--toolkit-compatible", help="Measures exactly as the VOT toolkit, frame 0 included."
         ),
     ] = False,
+    jf: Annotated[
+        bool, typer.Option("--jf", help="Also J, F and J&F of DAVIS and SA-V; takes longer.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Score results and compare the policies."""
@@ -224,18 +227,31 @@ def report(
     from vot_memory.reports import terminal
 
     made = reports.write_report(
-        results, split, baseline, out, toolkit_compatible=toolkit_compatible, data=data
+        results, split, baseline, out, toolkit_compatible=toolkit_compatible, jf=jf, data=data
     )
     terminal.print_report(made, _console())
 
 
 @app.command()
 def track(
-    video: Annotated[Path, typer.Argument(help="Video file or folder of pictures.")],
+    video: Annotated[
+        str,
+        typer.Argument(
+            help="Video file, folder of pictures, number of a camera, URL of a stream, or - for "
+            "pictures from a pipe."
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Overlay: .mp4, .avi, or a new folder for pictures.")
     ] = None,
     masks: Annotated[Path | None, typer.Option(help="New folder for masks as PNG.")] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|-", help="One line of JSON a frame; - for standard output."),
+    ] = None,
+    json_masks: Annotated[
+        bool, typer.Option("--json-masks", help="Masks in these lines, as COCO run lengths.")
+    ] = False,
     box: Box = None,
     mask: Mask = None,
     point: Point = None,
@@ -248,10 +264,24 @@ def track(
     dtype: Dtype = "auto",
     limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
     non_overlap: NonOverlap = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="The pipe carries bare RGB of that size."),
+    ] = None,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--every-frame",
+            help="Drop the frames of a stream that come too fast; default: of cameras.",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second of the overlay; default: the video's.")
+    ] = None,
 ) -> None:
-    """Track objects through one video and draw masks, scores and memory."""
+    """Track objects through a video or a live stream, which Ctrl-C ends."""
     from vot_memory.commands import track as command
-    from vot_memory.progress import make_progress
+    from vot_memory.progress import Silent, make_progress
 
     request = command.Request(
         video=video,
@@ -269,9 +299,20 @@ def track(
         dtype=dtype,
         limit=limit,
         non_overlap=non_overlap,
+        json=json,
+        json_masks=json_masks,
+        raw=raw,
+        live=live,
+        fps=fps,
     )
-    for line in command.track(request, make_progress(_console(stderr=True))):
-        typer.echo(line)
+    piped = json == Path("-")  # standard output then carries nothing else
+    shared = piped and sys.stdout.isatty()  # a bar would be drawn between the lines
+    outcome = command.track(request, Silent() if shared else make_progress(_console(stderr=True)))
+    for line in outcome.said:
+        typer.echo(line, err=piped)
+    if outcome.failure:
+        typer.echo(f"vot-memory: {outcome.failure}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

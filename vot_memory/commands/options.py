@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,14 @@ def parse_points(texts: Sequence[str]) -> PointPrompt:
         clicks.append([*numbers, 1.0][:3])
     table = np.array(clicks, dtype=np.float64)
     return PointPrompt(table[:, :2], table[:, 2].astype(np.int64))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read "WIDTHxHEIGHT" as (height, width)."""
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
+        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT: write --raw 640x480, in pixels.")
+    return int(found[2]), int(found[1])
 
 
 def read_masks(path: Path) -> dict[str, MaskPrompt]:

@@ -1,22 +1,34 @@
-"""`vot-memory track`: follow objects through one video and show what the memory holds."""
+"""`vot-memory track`: follow objects through a video or a live stream, frame in, answer out.
+
+One loop serves files, cameras and pipes: each answer is written before the next picture is read,
+and nothing grows with the number of frames. Only an offline policy, which revises its masks after
+the last frame, needs a second pass; a stream has no last frame, so there it is refused.
+"""
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Seq
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vot_memory.commands.options import parse_prompts, policies_with_options
-from vot_memory.datasets.export import export_vos
+import numpy as np
+
+from vot_memory.commands.options import parse_prompts, parse_size, policies_with_options
+from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, Overlay
 from vot_memory.datasets.pictures import PictureFrames
 from vot_memory.datasets.prompts import Prompt
 from vot_memory.datasets.rle import RLE, decode, encode
 from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.stream import PIPE, Stream, is_stream, open_stream
 from vot_memory.datasets.video import open_video
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import OverlayWriter, Shown, check_new_folder, draw_frame
+from vot_memory.reports.overlay import Picture
 
 if TYPE_CHECKING:
     from vot_memory.progress import Progress
@@ -29,9 +41,9 @@ Watch = Callable[[int], object]  # is told the number of frames done
 class Request:
     """What the command line asks for; the words are those of its options."""
 
-    video: Path
-    out: Path | None
-    masks: Path | None
+    video: Path | str
+    out: Path | None = None
+    masks: Path | None = None
     boxes: tuple[str, ...] = ()
     mask_files: tuple[Path, ...] = ()
     points: tuple[str, ...] = ()
@@ -44,94 +56,180 @@ class Request:
     dtype: str = "auto"
     limit: int | None = None
     non_overlap: bool = False
+    json: Path | None = None
+    json_masks: bool = False
+    raw: str | None = None
+    live: bool | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
-class Step:
-    """What the tracker said of one object on one frame, small enough to keep for a whole video."""
+class Outcome:
+    """How tracking ended.
 
-    mask: RLE
-    score: float
-    memory: tuple[int, ...]
-    prompted: bool
+    Attributes:
+        said: what there is to say about it.
+        failure: why a stream broke off; what was written until then is kept.
+    """
+
+    said: list[str]
+    failure: str | None = None
 
 
-Steps = dict[str, list[Step]]  # object -> one a frame
-
-
-def track(request: Request, progress: Progress) -> list[str]:
-    """Do what is asked; returns what there is to say about it.
+def track(request: Request, progress: Progress) -> Outcome:
+    """Do what is asked.
 
     Raises:
         InputError: something does not exist or fit; nothing was written.
     """
-    if request.out is None and request.masks is None:
-        raise InputError("Nothing would be written: give --out overlay.mp4, or --masks FOLDER.")
-    video = open_video(request.video)
-    writer = OverlayWriter(request.out, video.fps) if request.out else None
-    if request.masks:
-        check_new_folder(request.masks)
-    prompts = parse_prompts(request.boxes, request.mask_files, request.points, video.size)
-    if request.limit is not None and request.limit < 1:
-        raise InputError(f"The limit of {request.limit} frames leaves nothing: give 1 or more.")
-    count = min(len(video), request.limit or len(video))
-    tracker = _make_tracker(request, prompts, count)
+    _check(request)
+    where = str(request.video)
+    if not is_stream(where):
+        return _track(request, open_video(request.video), progress)
+    raw = parse_size(request.raw) if request.raw else None
+    with closing(open_stream(where, raw=raw, newest=request.live)) as stream:
+        return _track(request, stream, progress)
+
+
+def _track(request: Request, source: Sequence | Stream, progress: Progress) -> Outcome:
+    prompts = parse_prompts(request.boxes, request.mask_files, request.points, source.size)
+    run = _Run(_outputs(request, source, prompts), keep=isinstance(source, Stream))
+    count = None
+    if isinstance(source, Sequence):
+        count = min(len(source), request.limit or len(source))
+    tracker = _make_tracker(request, source, prompts, count)
+    pictures = _pictures(source, request.limit)
+    if isinstance(source, Sequence) and tracker.policy.spec.offline:
+        found = offline_answers(source, pictures, tracker, prompts, progress.frame)
+    else:
+        found = online_answers(pictures, tracker, prompts, progress.frame)
     start = time.perf_counter()
-    with progress.start(1):
-        progress.unit(video.name, 1, count)
-        steps = follow(video, tracker, prompts, count, progress.frame)
-        progress.done(video.name, time.perf_counter() - start)
-    rate = count / (time.perf_counter() - start)
-    said = [f"objects: {len(prompts)}, frames: {count}, {rate:.1f} frames/s"]
-    if writer:
-        write_overlay(video, steps, writer)
-        said.append(f"overlay: {request.out}")
-    if request.masks:
-        write_masks(video, steps, request.masks)
-        said.append(f"masks: {request.masks}")
-    return said
+    with progress.start(1), closing(pictures):
+        progress.unit(source.name, 1, count)
+        run.write(found)
+        seconds = time.perf_counter() - start
+        progress.done(source.name, seconds)
+    said = f"objects: {len(prompts)}, frames: {run.frames}, {run.frames / seconds:.1f} frames/s"
+    if isinstance(source, Stream) and source.dropped is not None:
+        said += f", dropped: {source.dropped}"
+    if run.abandoned and not run.keep:
+        return Outcome([said, "The reader of --json went away, so nothing else was written."])
+    places = {"overlay": request.out, "masks": request.masks, "json": request.json}
+    written = [f"{what}: {place}" for what, place in places.items() if place not in (None, STDOUT)]
+    return Outcome([said, *written], run.failure)
 
 
-def follow(
-    video: Sequence, tracker: Tracker, prompts: Mapping[str, Prompt], count: int, watch: Watch
-) -> Steps:
-    """Track objects that begin on the first frame; an offline policy's revised masks are taken.
+@dataclass
+class _Run:
+    """Writes answers as they come.
+
+    Attributes:
+        outputs: where to.
+        keep: what was written is kept when the source fails.
+        frames: answers written. abandoned: nobody read on. failure: why the source broke off.
+    """
+
+    outputs: Seq[Output]
+    keep: bool
+    frames: int = 0
+    abandoned: bool = False
+    failure: str | None = None
+
+    def write(self, found: Iterable[tuple[Picture, Answer]]) -> None:
+        """Write all there is; a source that fails after its first frame is remembered if kept."""
+        try:
+            with ExitStack() as stack:
+                for output in self.outputs:
+                    stack.enter_context(output)
+                for picture, answer in found:
+                    for output in self.outputs:
+                        output.add(picture, answer)
+                    self.frames += 1
+        except BrokenPipeError:
+            self.abandoned = True
+        except (InputError, OSError) as error:
+            if not (self.keep and self.frames):
+                raise
+            self.failure = str(error)
+
+
+def online_answers(
+    pictures: Iterable[Picture], tracker: Tracker, prompts: Mapping[str, Prompt], watch: Watch
+) -> Iterator[tuple[Picture, Answer]]:
+    """Track objects that begin on the first picture; every answer comes at once and stands.
 
     Args:
-        video: the pictures.
+        pictures: RGB uint8 [H, W, 3].
         tracker: fresh, for this video.
-        prompts: object id -> prompt on frame 0.
-        count: frames to track.
+        prompts: object id -> prompt on the first picture.
         watch: is told the number of frames done.
     """
-    steps: Steps = {name: [] for name in prompts}
-    for t in range(count):
-        answer = tracker.track(video.frames[t], prompts if t == 0 else None)
-        for index, name in enumerate(answer.objects):
-            steps[name].append(_step(answer, index))
+    for t, picture in enumerate(pictures):
+        yield picture, tracker.track(picture, prompts if t == 0 else None)
         watch(t + 1)
-    for t, masks in tracker.finish() or ():
-        for name, mask in masks.items():
-            steps[name][t] = replace(steps[name][t], mask=encode(mask))
-    return steps
 
 
-def write_overlay(video: Sequence, steps: Steps, writer: OverlayWriter) -> None:
-    """Draw masks, scores and memories; frames are decoded again, so none has to be kept."""
-    with writer:
-        for t, of_objects in enumerate(zip(*steps.values(), strict=True)):
-            shown = [
-                Shown(name, decode(s.mask), s.score, s.memory, s.prompted)
-                for name, s in zip(steps, of_objects, strict=True)
-            ]
-            writer.write(draw_frame(video.frames[t], t, len(video), shown))
+def offline_answers(
+    video: Sequence,
+    pictures: Iterable[Picture],
+    tracker: Tracker,
+    prompts: Mapping[str, Prompt],
+    watch: Watch,
+) -> Iterator[tuple[Picture, Answer]]:
+    """The same for an offline policy, with the masks that it revises after the last frame.
+
+    Pictures are decoded again from the video, so none has to be kept; masks wait as run lengths.
+    """
+    waiting: list[tuple[Answer, dict[str, RLE]]] = []
+    for _, answer in online_answers(pictures, tracker, prompts, watch):
+        rles = {name: encode(answer.mask(name)) for name in answer.objects}
+        waiting.append((replace(answer, masks=answer.masks[:0].copy()), rles))
+    unrevised = (
+        (t, {name: decode(rle) for name, rle in rles.items()})
+        for t, (_, rles) in enumerate(waiting)
+    )
+    for t, masks in tracker.finish() or unrevised:
+        answer, _ = waiting[t]
+        stacked = np.stack([masks[name] for name in answer.objects])
+        yield video.frames[t], replace(answer, masks=stacked)
 
 
-def write_masks(video: Sequence, steps: Steps, folder: Path) -> None:
-    """Write the masks as palette PNG files, named as the frames are."""
-    rles = {name: [step.mask for step in of_object] for name, of_object in steps.items()}
-    count = min(len(of_object) for of_object in rles.values())
-    export_vos(rles, video.size, folder, frame_names(video)[:count])
+def _pictures(source: Sequence | Stream, limit: int | None) -> Generator[Picture]:
+    if isinstance(source, Stream):
+        return until_stopped(islice(source, limit))
+    frames = source.frames
+    return (frames[t] for t in range(min(len(frames), limit or len(frames))))
+
+
+def until_stopped(pictures: Iterable[Picture]) -> Generator[Picture]:
+    """Pictures of a stream until Ctrl-C or SIGTERM, which is the normal way to end it.
+
+    The wait for a picture ends at once; work on a picture is finished first, unless the signal
+    comes a second time.
+    """
+    waiting = stopped = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal stopped
+        if waiting or stopped:
+            raise KeyboardInterrupt
+        stopped = True
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        source = iter(pictures)
+        while not stopped:
+            waiting = True
+            picture = next(source, None)
+            waiting = False
+            if picture is None:
+                return
+            yield picture
+    except KeyboardInterrupt:
+        return
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def frame_names(video: Sequence) -> list[str]:
@@ -141,7 +239,47 @@ def frame_names(video: Sequence) -> list[str]:
     return [f"{t:05d}" for t in range(len(video))]
 
 
-def _make_tracker(request: Request, prompts: Mapping[str, Prompt], num_frames: int) -> Tracker:
+def _check(request: Request) -> None:
+    """Refuse what does not fit together, before anything is opened."""
+    where = str(request.video)
+    if not (request.out or request.masks or request.json):
+        raise InputError(
+            "Nothing would be written: give --out overlay.mp4, --masks FOLDER or --json -."
+        )
+    if request.limit is not None and request.limit < 1:
+        raise InputError(f"The limit of {request.limit} frames leaves nothing: give 1 or more.")
+    if request.fps is not None and not 0 < request.fps <= 1000:
+        raise InputError(f"--fps {request.fps:g} is no frame rate: give more than 0, up to 1000.")
+    if request.raw and where != PIPE:
+        raise InputError(f"--raw is for what comes through a pipe, not for {where}: leave it out.")
+    if request.live and not is_stream(where):
+        raise InputError(f"--live is for streams, and {where} waits: leave it out.")
+
+
+def _outputs(
+    request: Request, source: Sequence | Stream, prompts: Mapping[str, Prompt]
+) -> list[Output]:
+    """What is to be written; their places are checked, and nothing is written yet."""
+    outputs: list[Output] = []
+    whole = isinstance(source, Sequence)
+    length = len(source) if isinstance(source, Sequence) else None
+    if request.out:
+        fps = request.fps or source.fps
+        outputs.append(Overlay(request.out, fps, length, whole=whole))
+    if request.masks:
+        name = frame_names(source).__getitem__ if isinstance(source, Sequence) else "{:05d}".format
+        outputs.append(Masks(request.masks, prompts, name, whole=whole))
+    if request.json:
+        outputs.append(JsonLines(request.json, masks=request.json_masks, whole=whole))
+    return outputs
+
+
+def _make_tracker(
+    request: Request,
+    source: Sequence | Stream,
+    prompts: Mapping[str, Prompt],
+    num_frames: int | None,
+) -> Tracker:
     from vot_memory.models import load_model
     from vot_memory.ranges import check_prompt_kinds
     from vot_memory.registry import load_policy
@@ -151,6 +289,11 @@ def _make_tracker(request: Request, prompts: Mapping[str, Prompt], num_frames: i
     ((name, options),) = policies_with_options([request.policy], request.settings)
     policy = load_policy(name, options)
     check_prompt_kinds(policy, prompts, 0)
+    if isinstance(source, Stream) and policy.spec.offline:
+        raise InputError(
+            f"Policy {name!r} answers after the last frame, which a stream does not have: give "
+            "an online policy such as sam2long-online."
+        )
     backbone = load_model(
         request.model,
         request.checkpoint,
@@ -164,14 +307,5 @@ def _make_tracker(request: Request, prompts: Mapping[str, Prompt], num_frames: i
         policy,
         num_frames=num_frames,
         non_overlap=request.non_overlap,
-        sequence=request.video.stem,
-    )
-
-
-def _step(answer: Answer, index: int) -> Step:
-    return Step(
-        mask=encode(answer.masks[index]),
-        score=float(answer.object_score[index]),
-        memory=tuple(answer.memory[index].tolist()),
-        prompted=bool(answer.written[index] == 0),
+        sequence=Path(request.video).stem,
     )

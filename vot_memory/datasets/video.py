@@ -76,7 +76,7 @@ class VideoFrames:
                 f"{path} has no frame that OpenCV can decode: convert it to H.264 in an .mp4 file."
             )
         self.size = (int(first.shape[0]), int(first.shape[1]))
-        self.fps = _plausible_fps(capture)
+        self.fps = plausible_fps(capture)
         self._length = _announced_length(capture) or self._count()
 
     def __len__(self) -> int:
@@ -135,7 +135,8 @@ def _announced_length(capture: Any) -> int | None:
     return count if capture.grab() and not capture.grab() else None
 
 
-def _plausible_fps(capture: Any) -> float:
+def plausible_fps(capture: Any) -> float:
+    """Frames per second that a capture of OpenCV claims; a default where that cannot be."""
     import cv2
 
     fps = float(capture.get(cv2.CAP_PROP_FPS))
