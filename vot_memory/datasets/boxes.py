@@ -27,6 +27,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from vot_memory.datasets.box_rows import ABSENT, has_area, read_boxes, read_flags
+from vot_memory.datasets.loading import open_each
 from vot_memory.datasets.pictures import PictureFrames, digest_listing, list_pictures, natural_key
 from vot_memory.datasets.sequence import Box, ObjectTrack, Sequence
 from vot_memory.errors import InputError
@@ -81,7 +82,7 @@ def load_boxes(root: Path, layout: BoxLayout) -> list[Sequence]:
     for name, following in pairwise(sorted(names)):
         if name == following:
             raise InputError(f"The list of sequences of {root} has {name} twice: remove one.")
-    return [BoxSequence(name, root, layout) for name in names]
+    return open_each(names, lambda name: BoxSequence(name, root, layout))
 
 
 class BoxSequence(Sequence):

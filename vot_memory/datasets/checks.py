@@ -16,6 +16,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal
 
+from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.pictures import check_whole, describe_size
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
@@ -64,14 +65,18 @@ def check_sequence(sequence: Sequence, *, quick: bool = False, gaps: bool = Fals
     """
     findings: list[Finding] = []
     frames = 0
-    try:
-        frames = len(sequence)
-        findings += check_frames(sequence, quick=quick)
-        tracks = sequence.objects
-    except InputError as error:
-        findings.append(Finding("annotations", str(error)))
+    tracks: Seq[ObjectTrack] | None = None
+    with collecting_failures() as failures:
+        try:
+            frames = len(sequence)
+            findings += check_frames(sequence, quick=quick)
+            tracks = sequence.objects
+        except InputError as error:
+            findings.append(Finding("annotations", str(error)))
+    findings += [Finding("annotations", str(error)) for error in failures.values()]
+    if tracks is None:
         return Checked(sequence.name, frames, None, tuple(findings))
-    if not tracks:
+    if not tracks and not failures:
         findings.append(Finding("objects", "No object is annotated."))
     for identity, count in Counter(track.id for track in tracks).items():
         if count > 1:

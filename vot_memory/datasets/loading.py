@@ -1,4 +1,7 @@
-"""Opening the sequences of a data set: the first fault stops, unless faults are collected."""
+"""Opening the sequences of a data set: the first fault stops, unless faults are collected.
+
+So `vot-memory data check` gets all faults from loaders that need not know of it.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,37 @@ _failures: ContextVar[dict[str, InputError] | None] = ContextVar("failures", def
 
 
 def open_each(names: Iterable[str], open_one: Callable[[str], S]) -> list[S]:
-    """Open sequences by their names.
+    """Open sequences, or objects of one, by their names.
 
     Raises:
-        InputError: of the first that cannot be opened. Within `collecting_failures` such sequences
-            are left out instead.
+        InputError: of the first that cannot be opened. Within `collecting_failures` they are left
+            out instead.
     """
     opened = []
     for name in names:
         try:
             opened.append(open_one(name))
         except InputError as error:
-            if (failures := _failures.get()) is None:
+            if not collect_failure(name, error):
                 raise
-            failures[name] = error
     return opened
+
+
+def collect_failure(name: str, error: InputError) -> bool:
+    """Keep what is wrong for the innermost `collecting_failures`; False if there is none."""
+    failures = _failures.get()
+    if failures is None:
+        return False
+    failures[name] = error
+    return True
 
 
 @contextmanager
 def collecting_failures() -> Iterator[dict[str, InputError]]:
-    """Let loaders go on behind a sequence that cannot be opened.
+    """Let loaders go on behind what cannot be opened; of the current thread only.
 
     Yields:
-        What was wrong, by name of the sequence.
+        What was wrong, by name of the sequence or object.
     """
     failures: dict[str, InputError] = {}
     token = _failures.set(failures)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, PositiveInt, ValidationError
 
+from vot_memory.datasets.loading import open_each
 from vot_memory.datasets.pictures import describe_size
 from vot_memory.datasets.rle import RLE
 from vot_memory.errors import InputError
@@ -78,11 +79,11 @@ def read_annotation(video: Path, first_only: bool = False) -> Annotation:
     if wrong := _contradiction(found, video.stem):
         raise InputError(f"{path} {wrong}: replace it by the published file.")
     count = 1 if first_only else len(found.masklet_id)
-    return Annotation(
-        size=found.size,
-        video_length=found.video_frame_count,
-        masklets=tuple(_read_masklet(path, found, k) for k in range(count)),
-    )
+    chosen = [str(k) for k in range(count)]
+    masklets = open_each(chosen, lambda k: _read_masklet(path, found, int(k)))
+    if not masklets:  # each is wrong, which has been told
+        raise InputError(f"{path} has no masklet that can be used: replace it.")
+    return Annotation(found.size, found.video_frame_count, tuple(masklets))
 
 
 class _Mask(BaseModel):
