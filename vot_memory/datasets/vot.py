@@ -22,12 +22,13 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from vot_memory.datasets.loading import open_each
 from vot_memory.datasets.pictures import (
     PictureFrames,
     describe_size,
@@ -60,6 +61,7 @@ class VotLayout(BaseModel):
 
     Attributes:
         channel: which pictures to take, as `channels.NAME` in the sequence's metadata.
+        truth: "first" if only the first region of an object is public; later ones are not read.
         filter_tag: count only frames with this tag, besides those with prompts; such as
             "evaluation" of the VOTSt validation set. None counts all annotated frames.
     """
@@ -67,6 +69,7 @@ class VotLayout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     channel: str = "color"
+    truth: Literal["all", "first"] = "all"
     filter_tag: str | None = None
 
 
@@ -92,7 +95,7 @@ def load_vot(root: Path, layout: VotLayout | None = None) -> list[Sequence]:
         )
     if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
         raise InputError(f"{lists[0]} names the sequence {twice} twice: remove one of the lines.")
-    return [VotSequence(base / name, layout) for name in names]
+    return open_each(names, lambda name: VotSequence(base / name, layout))
 
 
 class VotSequence(Sequence):
@@ -154,10 +157,11 @@ class VotSequence(Sequence):
         counts = None
         if self._layout.filter_tag:
             counts = self.labels[self._layout.filter_tag]
-        return tuple(
-            self._track(identity, self._regions(path), counts)
-            for identity, path in self._truth.items()
-        )
+
+        def track(identity: str) -> ObjectTrack:
+            return self._track(identity, self._regions(self._truth[identity]), counts)
+
+        return tuple(open_each(self._truth, track))
 
     @cached_property
     def labels(self) -> Mapping[str, Any]:
@@ -229,11 +233,14 @@ class VotSequence(Sequence):
         first = seen.index(True)
         nothing = (None,) * len(self)
         kept: tuple[Any, ...] = tuple(
-            entry if t == first or counts is None or counts[t] else None
+            entry if t == first or self._counts(t, counts) else None
             for t, entry in enumerate(truth)
         )
         kept += nothing[len(kept) :]
         return ObjectTrack(identity, first, nothing if boxed else kept, kept if boxed else None)
+
+    def _counts(self, t: int, tagged: NDArray[np.bool_] | None) -> bool:
+        return self._layout.truth == "all" and (tagged is None or bool(tagged[t]))
 
     def _lines(self, path: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
