@@ -22,6 +22,7 @@ from vot_memory.cli_options import (
     Kind,
     Limit,
     Mask,
+    MaybeSplit,
     Model,
     NonOverlap,
     Out,
@@ -320,19 +321,47 @@ def export(
     results: Annotated[Path, typer.Argument(help="Folder of results, or of one run in it.")],
     out: Annotated[Path, typer.Argument(help="Where the masks go.")],
     format_: Annotated[
-        str, typer.Option("--format", help="vos: palette PNG, as DAVIS and its followers.")
+        str,
+        typer.Option(
+            "--format",
+            help="vos: palette PNG, as DAVIS; sav: a folder an object, as SA-V; vot: trajectories.",
+        ),
     ] = "vos",
-    split: Annotated[str | None, typer.Option(help="Name, or the folder that was run.")] = None,
+    split: MaybeSplit = None,
     data: Data = None,
 ) -> None:
     """Write the masks of results as files that evaluation servers take."""
     from vot_memory.commands.export import export_results
+    from vot_memory.commands.vot_export import export_trajectories
     from vot_memory.errors import unknown
 
-    if format_ != "vos":
-        raise unknown("format", format_, ["vos"])
-    for folder, sequences in export_results(results, out, split, data).items():
-        typer.echo(f"videos: {sequences}, masks are in {folder}")
+    if format_ not in (formats := ["vos", "sav", "vot"]):
+        raise unknown("format", format_, formats)
+    if format_ == "vot":
+        made = export_trajectories(results, out, split, data)
+    else:
+        made = export_results(results, out, split, data, apart=format_ == "sav")
+    for written in made:
+        typer.echo(f"videos: {written.sequences}, masks are in {written.folder}")
+        if written.overlapping:
+            typer.echo(
+                f"  {written.overlapping} pixels lay in several masks and went to the object with "
+                "the highest number: give --format sav to keep them, or run with --non-overlap"
+            )
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder with a folder of PNG masks a video.")],
+    split: Split,
+    name: Annotated[str, typer.Option(metavar="TRACKER", help="What to call the tracker.")],
+    out: Out = Path("results"),
+    data: Data = None,
+) -> None:
+    """Take masks that another tracker wrote, so that reports score them."""
+    from vot_memory.commands.import_masks import import_masks
+
+    typer.echo(import_masks(folder, split, name, out, data).summary)
 
 
 @app.command("ls")

@@ -57,3 +57,8 @@ Point = Annotated[
     list[str] | None,
     typer.Option(metavar="X,Y[,LABEL]", help="Click; label 1 = object, 0 = not it; repeat."),
 ]
+MaybeSplit = Annotated[
+    str | None,
+    typer.Option("--split", metavar="NAME|DIR", help="Name, or the folder that was run."),
+]
+Experiment = Annotated[str, typer.Option(help="Name of the toolkit's experiment.")]

@@ -82,3 +82,47 @@ def init_workspace(
         raise typer.Exit(1)
     for line in vot_workspace.next_steps(workspace, entry.name, used):
         typer.echo(line)
+
+
+@app.command("export")
+def export(
+    results: Annotated[Path, typer.Argument(help="Folder of results, or of one run in it.")],
+    out: Annotated[Path, typer.Argument(help="Where trackers go, such as WORKSPACE/results.")],
+    split: opt.MaybeSplit = None,
+    tracker_name: Annotated[
+        str | None, typer.Option(help="Name of the only run; default: its policy and key.")
+    ] = None,
+    experiment: opt.Experiment = "baseline",
+    text: Annotated[bool, typer.Option("--text", help="Write .txt instead of .bin.")] = False,
+    data: opt.Data = None,
+) -> None:
+    """Write results as the toolkit stores them, to be analysed and packed by it."""
+    from vot_memory.commands.vot_export import export_trajectories
+
+    made = export_trajectories(
+        results, out, split, data, tracker=tracker_name, experiment=experiment, text=text
+    )
+    for written in made:
+        typer.echo(f"videos: {written.sequences}, trajectories are in {written.folder}")
+    typer.echo("Times beside them are averages over each video.")
+
+
+@app.command("import")
+def import_results(
+    tree: Annotated[
+        Path, typer.Argument(help="Workspace, its folder results, or an unpacked submission.")
+    ],
+    split: opt.Split,
+    tracker: Annotated[
+        str | None, typer.Option(help="Which of several; or what to call the only one.")
+    ] = None,
+    experiment: opt.Experiment = "baseline",
+    out: opt.Out = Path("results"),
+    data: opt.Data = None,
+) -> None:
+    """Take results of the toolkit, so that reports score them."""
+    from vot_memory.commands.vot_import import import_trajectories
+
+    made = import_trajectories(tree, split, out, tracker=tracker, experiment=experiment, data=data)
+    for taken in made:
+        typer.echo(taken.summary)

@@ -1,0 +1,119 @@
+"""`vot-memory vot export`: results as trajectories that the VOT toolkit analyses and packs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from vot_memory.commands.export import Exported, chosen_runs
+from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.splits import Split
+from vot_memory.datasets.vot_regions import BEGUN, UNKNOWN, Region, mask_region
+from vot_memory.datasets.vot_trajectory import write_trajectory
+from vot_memory.errors import InputError
+from vot_memory.reports.overlay import check_new_folder
+from vot_memory.results import Record, RunFolder
+
+
+def export_trajectories(
+    results: Path,
+    out: Path,
+    split: str | None = None,
+    data: Path | None = None,
+    *,
+    tracker: str | None = None,
+    experiment: str = "baseline",
+    text: bool = False,
+) -> list[Exported]:
+    """Write OUT/<tracker>/<experiment>/<sequence>/<sequence>[_<object>]_001.bin for each run.
+
+    OUT may be the folder `results` of a toolkit workspace. Beside each trajectory stands
+    `..._time.value`, seconds a frame: the average of encoding and tracking over the video, since
+    runs keep no time of single frames. A video without timing has no such file.
+
+    Args:
+        results: a folder of results, or that of one run in it.
+        out: where; a tracker of one of these names in it must not exist.
+        split: a name, or the folder that was run; needed where the results do not tell.
+        data: the folder with published data sets.
+        tracker: name of the only run; default: policy and key.
+        experiment: name of the toolkit's experiment.
+        text: write `.txt` instead of `.bin`.
+
+    Raises:
+        InputError: as `chosen_runs`, or results are incomplete, or a tracker is there already.
+            Nothing was written.
+    """
+    folders, loaded = chosen_runs(results, split, data)
+    if tracker is not None and len(folders) > 1:
+        raise InputError(
+            f"{results} has {len(folders)} runs, which cannot all be called {tracker}: give the "
+            "folder of one run, or no name."
+        )
+    places = {out / _identifier(tracker or folder.path.name): folder for folder in folders}
+    for place, folder in places.items():
+        check_new_folder(place)
+        _check_complete(folder, loaded)
+    buildings = {place: place.with_name(f".{place.name}.{os.getpid()}.tmp") for place in places}
+    try:
+        for place, folder in places.items():
+            for sequence in loaded.sequences:
+                target = buildings[place] / experiment / sequence.name
+                _export_sequence(folder, sequence, target, ".txt" if text else ".bin")
+        for place, building in buildings.items():
+            building.replace(place)
+    finally:
+        for building in buildings.values():
+            shutil.rmtree(building, ignore_errors=True)
+    return [Exported(place, len(loaded.sequences)) for place in places]
+
+
+def trajectory_stem(sequence: Sequence, identity: str) -> str:
+    """Name of an object's files without suffix: the id stands in it if there are several."""
+    own = f"_{identity}" if len(sequence.objects) > 1 else ""
+    return f"{sequence.name}{own}_001"
+
+
+def _export_sequence(folder: RunFolder, sequence: Sequence, target: Path, suffix: str) -> None:
+    target.mkdir(parents=True)
+    seconds = _seconds_a_frame(folder, sequence)
+    for track in sequence.objects:
+        stem = trajectory_stem(sequence, track.id)
+        record = folder.read(sequence.name, track.id)
+        write_trajectory(target / f"{stem}{suffix}", _regions(record))
+        if seconds is not None:
+            times = f"{seconds:.6f}\n" * len(sequence)
+            (target / f"{stem}_time.value").write_text(times, encoding="utf-8")
+
+
+def _regions(record: Record) -> list[Region]:
+    """As the toolkit stores an answer: code 1 on the first frame, 0 before a late object begins."""
+    regions: list[Region] = [UNKNOWN if r is None else mask_region(r) for r in record.rles()]
+    regions[0] = BEGUN
+    return regions
+
+
+def _seconds_a_frame(folder: RunFolder, sequence: Sequence) -> float | None:
+    path = folder.path / "timing" / f"{sequence.name}.json"
+    try:
+        timing = json.loads(path.read_text(encoding="utf-8"))
+        seconds = timing["seconds"]
+        return float(seconds["encode"] + seconds["track"]) / len(sequence)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # timing is a by-product: without it there is no time file
+
+
+def _check_complete(folder: RunFolder, split: Split) -> None:
+    if missing := folder.missing(split.sequences):
+        raise InputError(
+            f"{folder.path} lacks {len(missing)} of {len(split.sequences)} videos ({missing[0]} "
+            "first), and the toolkit takes only complete results: run the rest."
+        )
+
+
+def _identifier(name: str) -> str:
+    """A tracker's name as the toolkit takes it: letters, digits, - and _."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
