@@ -1,8 +1,7 @@
-"""Loading models: names, weights, and every way a file can be wrong."""
+"""Loading models by name: configurations, weights, devices and precisions."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,6 @@ def test_image_size_changes_the_grid():
     [
         ("nanno", "Unknown model 'nanno': did you mean 'nano'"),
         ("none.yaml", "no model configuration none.yaml"),
-        ("sam2.1-l", "needs weights"),
     ],
 )
 def test_models_that_cannot_be_had(name, words):
@@ -65,43 +63,10 @@ def test_models_that_cannot_be_had(name, words):
 def test_missing_checkpoint(tmp_path):
     with pytest.raises(InputError, match=r"There is no checkpoint .*absent\.pt"):
         models.load_model("nano", tmp_path / "absent.pt")
-
-
-class Bomb:
-    """Runs code when unpickled."""
-
-    def __reduce__(self):
-        return print, ("boom",)
-
-
-def test_files_that_are_no_state_dict(tmp_path, state, capsys):
-    code = tmp_path / "code.pt"
-    code.write_bytes(pickle.dumps(Bomb()))
-    truncated = tmp_path / "truncated.safetensors"
-    truncated.write_bytes(models.locate("nano")[1].read_bytes()[:1000])
-    number = tmp_path / "number.pt"
-    torch.save({"a": 1}, number)
-    for file in (code, truncated, number):
-        with pytest.raises(InputError, match=file.name):
-            models.load_model("nano", file)
-    assert "boom" not in capsys.readouterr().out
-
-
-def test_weights_of_another_model(tmp_path, state):
-    missing, extra, shape = dict(state), dict(state), dict(state)
-    key = next(iter(state))
-    del missing[key]
-    extra["surplus"] = torch.zeros(1)
-    shape[key] = torch.zeros(3, 3)
-    for name, content, words in (
-        ("missing", missing, f"lacks {key}"),
-        ("extra", extra, "unknown surplus"),
-        ("shape", shape, rf"{key} is \(3, 3\) and should be"),
-    ):
-        file = tmp_path / f"{name}.pt"
-        torch.save(content, file)
-        with pytest.raises(InputError, match=words):
-            models.load_model("nano", file)
+    with pytest.raises(InputError, match="is a folder: give the weights file in it"):
+        models.load_model("nano", tmp_path)
+    with pytest.raises(InputError, match=r"nano\.yaml comes without weights: give --checkpoint"):
+        models.locate(str(models.locate("nano")[0]))
 
 
 def test_a_yaml_that_is_no_model(tmp_path):
