@@ -108,7 +108,8 @@ def _track(request: Request, source: Sequence | Stream, progress: Progress) -> O
         progress.unit(source.name, 1, count)
         run.write(found)
         seconds = time.perf_counter() - start
-        progress.done(source.name, seconds)
+        if count is not None:  # of a stream the last line says as much
+            progress.done(source.name, seconds)
     said = f"objects: {len(prompts)}, frames: {run.frames}, {run.frames / seconds:.1f} frames/s"
     if isinstance(source, Stream) and source.dropped is not None:
         said += f", dropped: {source.dropped}"

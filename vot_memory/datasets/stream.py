@@ -83,9 +83,9 @@ class Stream:
         for frame, picture in enumerate(pictures):
             if picture.shape[:2] != self.size:
                 raise InputError(
-                    f"Frame {frame} of {self.name} is {describe_size(picture.shape[:2])} but those "
-                    f"before are {describe_size(self.size)}, after {frame} good frames: give all "
-                    "frames one size."
+                    f"{self.name} changes from {describe_size(self.size)} to "
+                    f"{describe_size(picture.shape[:2])} at frame {frame}, after {frame} good "
+                    "frames: give all frames one size."
                 )
             yield picture
 
