@@ -222,20 +222,21 @@ def _find(name: str, root: Path, patterns: tuple[str, ...], what: str) -> Path:
 
 def _numbered(folder: Path, first: int | None, span: tuple[int, int] | None) -> list[Path]:
     """Pictures in the order of their numbers, of which none may be missing."""
-    paths = list_pictures(folder)
-    if stray := next((p for p in paths if not p.stem.isdecimal()), None):
-        raise InputError(f"{stray} has no frame number for a name: remove it.")
-    numbers = [int(p.stem) for p in paths]
-    low, high = span or (min(numbers[0], numbers[0] if first is None else first), numbers[-1])
-    kept = [p for p, number in zip(paths, numbers, strict=True) if low <= number <= high]
-    for expected, path in enumerate(kept, start=low):
-        if int(path.stem) < expected:
-            raise InputError(f"{folder} has frame {int(path.stem)} twice: remove {path.name}.")
-        if int(path.stem) > expected:
+    paths = {path.stem: path for path in list_pictures(folder)}
+    if stray := next((stem for stem in paths if not stem.isdecimal()), None):
+        raise InputError(f"{paths[stray]} has no frame number for a name: remove it.")
+    numbered = [(int(stem), path) for stem, path in paths.items()]
+    lowest, highest = numbered[0][0], numbered[-1][0]
+    low, high = span or (min(lowest, lowest if first is None else first), highest)
+    kept = [(number, path) for number, path in numbered if low <= number <= high]
+    for expected, (number, path) in enumerate(kept, start=low):
+        if number < expected:
+            raise InputError(f"{folder} has frame {number} twice: remove {path.name}.")
+        if number > expected:
             raise _missing(folder, expected, path)
     if len(kept) != high - low + 1:
-        raise _missing(folder, low + len(kept), paths[-1])
-    return kept
+        raise _missing(folder, low + len(kept), numbered[-1][1])
+    return [path for _, path in kept]
 
 
 def _missing(folder: Path, number: int, example: Path) -> InputError:
