@@ -64,28 +64,32 @@ def check_sequence(sequence: Sequence, *, quick: bool = False, gaps: bool = Fals
         gaps: the format leaves frames without annotation as it likes.
     """
     findings: list[Finding] = []
-    frames = 0
-    tracks: Seq[ObjectTrack] | None = None
+    frames, objects = 0, None
     with collecting_failures() as failures:
         try:
             frames = len(sequence)
             findings += check_frames(sequence, quick=quick)
-            tracks = sequence.objects
+            findings += _check_truth(sequence, gaps=gaps)
+            objects = len(sequence.objects)
         except InputError as error:
             findings.append(Finding("annotations", str(error)))
     findings += [Finding("annotations", str(error)) for error in failures.values()]
-    if tracks is None:
-        return Checked(sequence.name, frames, None, tuple(findings))
-    if not tracks and not failures:
+    if objects == 0 and not failures:
         findings.append(Finding("objects", "No object is annotated."))
+    unique = tuple(dict.fromkeys(findings))  # truth may fail for a frame that is named already
+    return Checked(sequence.name, frames, objects, unique)
+
+
+def _check_truth(sequence: Sequence, *, gaps: bool) -> Iterator[Finding]:
+    size, tracks, ignore = sequence.size, sequence.objects, sequence.ignore
+    _ = sequence.labels  # some loaders read them here
     for identity, count in Counter(track.id for track in tracks).items():
         if count > 1:
-            findings.append(Finding("objects", f"Object {identity} is there {count} times."))
+            yield Finding("objects", f"Object {identity} is there {count} times.")
     for track in tracks:
-        findings += check_track(track, frames, sequence.size, gaps=gaps)
-    if sequence.ignore is not None:
-        findings += _check_masks("The ignored pixels", sequence.ignore, sequence)
-    return Checked(sequence.name, frames, len(tracks), tuple(findings))
+        yield from check_track(track, len(sequence), size, gaps=gaps)
+    if ignore is not None:
+        yield from _check_masks("The mask of ignored pixels", ignore, sequence)
 
 
 def check_frames(sequence: Sequence, *, quick: bool) -> Iterator[Finding]:
@@ -262,7 +266,7 @@ def _check_boxes(track: ObjectTrack, size: tuple[int, int]) -> Iterator[Finding]
 
 def _check_masks(who: str, rles: Seq[RLE | None], sequence: Sequence) -> Iterator[Finding]:
     if len(rles) != len(sequence):
-        yield Finding("annotations", f"{who} have {len(rles)} masks for {len(sequence)} frames.")
+        yield Finding("annotations", f"{who} has {len(rles)} entries for {len(sequence)} frames.")
     for t, rle in enumerate(rles):
         if rle is not None and tuple(rle["size"]) != tuple(sequence.size):
             yield _wrong_size(who, t, rle, sequence.size)

@@ -1,0 +1,282 @@
+"""Damage of every kind, done to folders that are whole, and what `data check` says of it."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from vot_memory.cli import app
+from vot_memory.commands.data_check import SHOWN, check_data, lines, write_csv
+from vot_memory.datasets.export import davis_palette
+from vot_memory.datasets.splits import BoxSpec, split_specs
+from vot_memory.errors import InputError
+
+DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "DAVIS2016-240p"
+H, W, T = 24, 32, 6
+
+
+def frame(path: Path, size: tuple[int, int] = (H, W)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(path.stem)).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def labels(path: Path, *found: int, size: tuple[int, int] = (H, W)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = np.zeros(size, np.uint8)
+    for label in found:
+        array[4:8, 3 * label : 3 * label + 3] = label
+    picture = Image.fromarray(array)
+    picture.putpalette(davis_palette())
+    picture.save(path)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two videos with two objects, as of DAVIS; nothing is wrong."""
+    folder = tmp_path / "mine"
+    for name in ("cow", "pig"):
+        for t in range(T):
+            frame(folder / f"JPEGImages/480p/{name}/{t:05d}.jpg")
+            labels(folder / f"Annotations/480p/{name}/{t:05d}.png", 1, 2)
+    return folder
+
+
+def problems(folder: Path, **options) -> dict[str, list[str]]:
+    """What is wrong by sequence, with paths below the folder."""
+    found: dict[str, list[str]] = {}
+    for name, finding in check_data(str(folder), **options).rows():
+        if finding.problem:
+            text = finding.text.replace(f"{folder}/", "").replace("480p/", "")
+            found.setdefault(name, []).append(text)
+    return found
+
+
+def test_a_whole_copy(root: Path) -> None:
+    report = check_data(str(root), threads=2)
+    assert report.ok
+    assert list(lines(report)) == [
+        str(root),
+        "sequences: 2, objects: 4, frames: 12",
+        "nothing is wrong",
+    ]
+    assert list(lines(check_data(str(root), quick=True)))[1:] == [
+        "sequences: 2, objects: not counted, frames: 12",
+        "nothing is wrong as far as headers tell",
+    ]
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def damage(root: Path) -> None:
+    pictures, masks = root / "JPEGImages/480p", root / "Annotations/480p"
+    cut_off(pictures / "cow/00001.jpg")
+    (masks / "cow/00002.png").write_bytes(b"")
+    frame(pictures / "cow/00003.jpg", size=(H, W + 2))
+    labels(masks / "cow/00004.png", 1, size=(H, W - 2))
+    frame(masks / "cow/00005.png")
+    labels(masks / "cow/00009.png", 1)
+    (pictures / "pig/00002.jpg").unlink()
+    (pictures / "pig/00003.jpg").unlink()
+    frame(pictures / "pig/00004.png")
+    for branch in (pictures, masks):
+        shutil.copytree(branch / "cow", branch / "emu")
+    shutil.rmtree(masks / "emu")
+    labels(masks / "fox/00000.png", 1)
+
+
+DAMAGED = {
+    "cow": [
+        "JPEGImages/cow/00001.jpg cannot be read as a picture (image file is truncated",
+        "JPEGImages/cow/00003.jpg is 34x24 but 4 of the 5 frames are 32x24.",
+        "Annotations/cow/00002.png cannot be read as a picture (0 bytes): replace it by",
+        "Annotations/cow/00004.png is 30x24 but its frames are 32x24.",
+        "Annotations/cow/00005.png is a picture of mode RGB, not a label map: take the original",
+        "Annotations/cow/00009.png annotates a frame that does not exist.",
+    ],
+    "pig": [
+        "JPEGImages/pig has frame 00004 twice: 00004.jpg and 00004.png.",
+        "Frames 00002 to 00003 (2) are missing: JPEGImages/pig goes from 00001 to 00004.",
+    ],
+    "emu": ["Annotations/emu does not exist."],
+    "fox": ["JPEGImages/fox does not exist."],
+}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("quick", [False, True])
+def test_all_damage_is_found_at_once(root: Path, quick: bool, threads: int) -> None:
+    damage(root)
+    found = problems(root, quick=quick, threads=threads)
+    assert found.keys() == DAMAGED.keys()
+    for name, expected in DAMAGED.items():
+        assert len(found[name]) == len(expected)
+        for text, beginning in zip(found[name], expected, strict=True):
+            assert text.startswith(beginning)
+
+
+def test_what_only_pixels_tell(root: Path) -> None:
+    for t in range(T):
+        (root / f"JPEGImages/480p/cow/{t:05d}.jpg").unlink()
+        frame(root / f"JPEGImages/480p/cow/{t:05d}.png")
+    path = root / "JPEGImages/480p/cow/00003.png"
+    spoiled = bytearray(path.read_bytes())
+    spoiled[len(spoiled) // 2] ^= 255
+    path.write_bytes(spoiled)
+    assert problems(root).keys() == {"cow"}
+    assert problems(root, quick=True) == {}
+
+
+def test_truth_with_gaps(root: Path) -> None:
+    for t in (3, 4):
+        (root / f"Annotations/480p/cow/{t:05d}.png").unlink()
+    assert problems(root) == {"cow": ["The video has no annotation in 00003 to 00004."]}
+
+
+def test_objects_that_never_appear(root: Path) -> None:
+    for t in range(T):
+        labels(root / f"Annotations/480p/cow/{t:05d}.png")
+    assert problems(root) == {"cow": ["No object appears in Annotations/cow."]}
+    sav = root.parent / "sav"
+    for t in range(9):
+        frame(sav / f"JPEGImages_24fps/sav_1/{t:05d}.jpg")
+    for t in (0, 4, 8):
+        labels(sav / f"Annotations_6fps/sav_1/000/{t:05d}.png", 1)
+        labels(sav / f"Annotations_6fps/sav_1/001/{t:05d}.png")
+    assert problems(sav) == {"sav_1": ["Object 001 never appears."]}
+    assert "note: Every 4th frame is annotated. (sav_1)" in lines(check_data(str(sav)))
+
+
+def test_announcements(root: Path) -> None:
+    (root / "meta.json").write_text('{"videos": {"cow": {"objects": {"1": {}, "7": {}}}}}')
+    assert problems(root) == {
+        "cow": [
+            "Object 7 is announced but no mask shows it.",
+            "Object 2 is not announced but shows in 00000.",
+        ]
+    }
+    (root / "meta.json").write_text('{"videos": {')
+    assert "meta.json cannot be read as JSON" in problems(root)[""][0]
+    (root / "meta.json").write_text('{"year": 2019}')
+    assert problems(root) == {}
+
+
+def test_counts_of_a_published_split(root: Path) -> None:
+    data = root.parent / "data"
+    shutil.copytree(root, data / "DAVIS")
+    chosen = data / "DAVIS/ImageSets/2017/val.txt"
+    chosen.parent.mkdir(parents=True)
+    chosen.write_text("cow\npig\nelk\n")
+    report = check_data("davis-2017-val", data)
+    assert [(name, f.kind, f.text) for name, f in report.rows()] == [
+        ("", "counts", "There are 2 sequences, published are 30."),
+        ("", "counts", "There are 4 objects, published are 61."),
+        ("", "counts", "There are 12 frames, published are 1999."),
+        ("elk", "sequence", f"{data}/DAVIS/JPEGImages/480p/elk does not exist."),
+        ("elk", "sequence", f"{data}/DAVIS/Annotations/480p/elk does not exist."),
+    ]
+    assert list(lines(report))[-1] == "problems: 5, in 1 of 3 sequences"
+
+
+def test_many_faults_are_cut_on_the_terminal_and_whole_in_the_table(root: Path) -> None:
+    for t in range(T, T + 12):
+        labels(root / f"Annotations/480p/cow/{t:05d}.png", 1)
+    report = check_data(str(root))
+    shown = list(lines(report))
+    assert shown[SHOWN + 2] == "  and 2 more; --csv FILE takes all"
+    write_csv(report, root / "found.csv")
+    with (root / "found.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert rows[0] == {
+        "level": "problem",
+        "sequence": "cow",
+        "about": "annotations",
+        "finding": "Annotations/480p/cow/00006.png annotates a frame that does not exist.",
+    }
+    with pytest.raises(InputError, match=r"no/found\.csv cannot be written"):
+        write_csv(report, root / "no/found.csv")
+
+
+def test_vot_sequences(tmp_path: Path) -> None:
+    for name in ("cow", "pig", "emu"):
+        for t in range(1, 5):
+            frame(tmp_path / name / f"color/{t:08d}.jpg")
+        (tmp_path / name / "sequence").write_text("channels.color=color/%08d.jpg\n")
+        (tmp_path / name / "groundtruth_1.txt").write_text("1,1,4,4\n0\n1,1,4,4\n1,1,4,4\n")
+        (tmp_path / name / "groundtruth_2.txt").write_text("1,1,4,4\n" * 4)
+    (tmp_path / "list.txt").write_text("cow\npig\nemu\n")
+    assert problems(tmp_path) == {}
+    notes = [line for line in lines(check_data(str(tmp_path))) if line.startswith("note")]
+    assert notes == ["note: Object 1 has no annotation in 1. (3 sequences)"]
+    (tmp_path / "pig/groundtruth_1.txt").write_text("1,1,4,4\n" * 5)
+    (tmp_path / "pig/groundtruth_2.txt").write_text("1,1,4,4\n1,1,four,4\n")
+    (tmp_path / "cow/color/00000002.jpg").write_bytes(b"")
+    (tmp_path / "emu/sequence").unlink()
+    found = problems(tmp_path)
+    assert [len(found[name]) for name in ("emu", "cow", "pig")] == [1, 1, 2]
+    assert "0 bytes" in found["cow"][0]
+    assert "groundtruth_1.txt has 5 lines" in found["pig"][0]
+    assert "groundtruth_2.txt" in found["pig"][1]
+
+
+def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data/GOT-10k/val"
+    for name in ("a", "b", "c"):
+        for t in range(1, 4):
+            frame(folder / name / f"{t:08d}.jpg")
+        (folder / name / "groundtruth.txt").write_text("1,1,4,4\n" * 3)
+        (folder / name / "cover.label").write_text("8\n" * 3)
+    (folder / "list.txt").write_text("a\nb\nc\n")
+    assert isinstance(split_specs()["got-10k-val"], BoxSpec)
+    (folder / "b/00000002.jpg").unlink()
+    (folder / "c/groundtruth.txt").write_text("1,1,4,4\n" * 2)
+    report = check_data("got-10k-val", tmp_path / "data")
+    found = [(name, f.text) for name, f in report.rows() if name]
+    assert [name for name, _ in found] == ["b", "c"]
+    assert "lacks frame 00000002.jpg" in found[0][1]
+    assert "groundtruth.txt has 2 boxes but" in found[1][1]
+    assert "There are 2 sequences, published are 180." in [f.text for f in report.findings]
+
+
+def test_what_cannot_be_checked(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="synth-dev is drawn when it is run"):
+        check_data("synth-dev")
+    with pytest.raises(InputError, match="Unknown split"):
+        check_data("no-such-split")
+    with pytest.raises(InputError, match="davis-2017-val is not at"):
+        check_data("davis-2017-val", tmp_path)
+    with pytest.raises(InputError, match="0 threads"):
+        check_data(str(root), threads=0)
+    shutil.rmtree(root / "Annotations")
+    with pytest.raises(InputError, match="no Annotations"):
+        check_data(str(root))
+
+
+def test_the_command(root: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    whole = run(app, ["data", "check", str(root)])
+    assert (whole.exit_code, whole.stdout.splitlines()[-1]) == (0, "nothing is wrong")
+    damage(root)
+    table = tmp_path / "found.csv"
+    wrong = run(app, ["data", "check", str(root), "--csv", str(table), "--threads", "2"])
+    assert wrong.exit_code == 1
+    assert wrong.stdout.splitlines()[-2:] == [
+        "problems: 10, in 4 of 4 sequences",
+        f"Table: {table}",
+    ]
+    assert len(table.read_text().splitlines()) == 11
+    assert isinstance(run(app, ["data", "check", "synth-dev"]).exception, InputError)
+
+
+@pytest.mark.skipif(not DAVIS.is_dir(), reason="DAVIS2016-240p is not beside the repository")
+def test_davis_is_whole() -> None:
+    report = check_data(str(DAVIS))
+    assert report.ok
+    assert sum(one.frames for one in report.sequences) == 1930
