@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from vot_memory.datasets import splits
+from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sav import SavLayout, load_sav
 from vot_memory.datasets.sav_annotation import MANUAL
@@ -278,12 +279,17 @@ def test_pinned_ids_that_are_missing_are_named(tmp_path: Path) -> None:
     mention(tmp_path, "sav_000001", "sav_000002")
     (tmp_path / "sav_000002.mp4").unlink()
     for ids, message in (
-        (("sav_000001", "sav_000009"), r"Video sav_000009 is not below .*: add it, or"),
-        (("sav_000009", "sav_000008"), r"Video sav_000009 \(and 1 more of the list\) is not below"),
+        (
+            ("sav_000001", "sav_000009"),
+            r"Video sav_000009 of the split's list is not below .*: add",
+        ),
         (("sav_000002",), r"sav_000002\.mp4 does not exist: unpack its archive again"),
     ):
         with pytest.raises(InputError, match=message):
             load_sav(tmp_path, SavLayout(ids=ids))
+    with collecting_failures() as failures:
+        load_sav(tmp_path, SavLayout(ids=("sav_000002", "sav_000001", "sav_000009")))
+    assert set(failures) == {"sav_000002", "sav_000009"}
 
 
 @pytest.mark.parametrize(
@@ -310,12 +316,15 @@ def test_incomplete_videos_are_left_out_and_counted(
     with caplog.at_level(logging.WARNING):
         assert [s.name for s in load_sav(tmp_path, SavLayout(lowest=64))] == ["sav_000001"]
     halves, few = caplog.messages
-    assert "has 2 incomplete videos, which are left out; the first lacks " in halves
-    assert halves.endswith(f"sav_000002{MANUAL}")
+    assert halves.startswith("Left out as incomplete: 2. The first: ")
+    assert halves.endswith(f"sav_000002{MANUAL} does not exist: unpack its archive again.")
     assert "has 1 of the 64 videos asked for" in few
     caplog.clear()
     load_sav(tmp_path, SavLayout(ids=("sav_000001",)))
-    assert len(caplog.messages) == 1
+    with collecting_failures() as failures:
+        load_sav(tmp_path)
+    assert list(failures) == ["sav_000002", "sav_000003"]
+    assert not caplog.messages
 
 
 def test_folders_without_videos_and_with_one_twice(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from vot_memory.datasets.loading import collect_failure, open_each
 from vot_memory.datasets.pictures import describe_size, digest_listing, natural_key
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sav_annotation import (
@@ -78,16 +80,29 @@ def load_sav(root: Path, layout: SavLayout | None = None) -> list[Sequence]:
         InputError: there is no video, two have the same id, or one of `layout.ids` is missing.
     """
     layout = layout or SavLayout()
-    videos, halves = _find_videos(root)
-    if lost := [name for name in layout.ids or () if name not in videos]:
-        raise _missing(lost, root, halves)
-    if not videos:
+    places, incomplete = _find_videos(root)
+    if layout.ids is None:
+        left = [e for name, e in incomplete.items() if not collect_failure(name, e)]
+        if left:
+            _log.warning("Left out as incomplete: %d. The first: %s", len(left), left[0])
+    if not places:
         raise InputError(
             f"{root} holds no whole video of SA-V's training set: put sav_NNNNNN.mp4 and "
             f"sav_NNNNNN{MANUAL} side by side into it or into any folder below."
         )
-    _warn_of_gaps(root, videos, halves, layout)
-    return [SavSequence(name, videos[name], layout) for name in _choose(videos, layout)]
+    if layout.lowest is not None and len(places) < layout.lowest:
+        text = "%s has %d of the %d videos asked for; the name of the set tells it from others"
+        _log.warning(text, root, len(places), layout.lowest)
+
+    def open_one(name: str) -> Sequence:
+        if name in places:
+            return SavSequence(name, places[name] / f"{name}.mp4", layout)
+        raise incomplete.get(name) or InputError(
+            f"Video {name} of the split's list is not below {root}: add it; "
+            "`vot-memory data check` names all that are missing."
+        )
+
+    return open_each(_choose(places, layout), open_one)
 
 
 class SavSequence(Sequence):
@@ -203,57 +218,36 @@ class SavFrames:
         return video
 
 
-def _find_videos(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Videos by id; and of incomplete ones the file that is missing.
+def _find_videos(root: Path) -> tuple[dict[str, Path], dict[str, InputError]]:
+    """Folders of videos by id; and what is wrong with incomplete ones.
 
     Raises:
         InputError: two videos have one id.
     """
-    videos: dict[str, Path] = {}
-    halves: dict[str, Path] = {}
-    for place, folders, files in os.walk(root, followlinks=True):
+    places: dict[str, Path] = {}
+    incomplete: dict[str, InputError] = {}
+    for top, folders, files in os.walk(root, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        place = Path(top)
         here = [name for name in sorted(files) if not name.startswith(".")]
-        filmed = [name.removesuffix(".mp4") for name in here if name.endswith(".mp4")]
+        filmed = {name.removesuffix(".mp4") for name in here if name.endswith(".mp4")}
         annotated = {name.removesuffix(MANUAL) for name in here if name.endswith(MANUAL)}
-        for name in filmed:
-            video = Path(place, f"{name}.mp4")
-            if name not in annotated:
-                halves[name] = annotation_of(video)
-            elif name in videos:
+        for name in sorted(filmed ^ annotated):
+            lost = place / f"{name}{MANUAL if name in filmed else '.mp4'}"
+            incomplete[name] = InputError(f"{lost} does not exist: unpack its archive again.")
+        for name in sorted(filmed & annotated):
+            if other := places.get(name):
                 raise InputError(
-                    f"{videos[name]} and {video} are one video by their names: remove one of them."
+                    f"{other / name}.mp4 and {place / name}.mp4 are one video by their names: "
+                    "remove one of them."
                 )
-            else:
-                videos[name] = video
-        halves |= {name: Path(place, f"{name}.mp4") for name in annotated.difference(filmed)}
-    return videos, halves
+            places[name] = place
+    return places, incomplete
 
 
-def _choose(videos: dict[str, Path], layout: SavLayout) -> list[str]:
+def _choose(names: Iterable[str], layout: SavLayout) -> list[str]:
     """Ids in the order of the split."""
     if layout.lowest is None and layout.ids is None:
-        return sorted(videos, key=natural_key)
-    names = sorted(layout.ids or videos, key=lambda name: hashlib.sha256(name.encode()).digest())
-    return names[: layout.lowest]
-
-
-def _warn_of_gaps(
-    root: Path, videos: dict[str, Path], halves: dict[str, Path], layout: SavLayout
-) -> None:
-    if halves:
-        text = "%s has %d incomplete videos, which are left out; the first lacks %s"
-        _log.warning(text, root, len(halves), halves[min(halves)])
-    if layout.lowest is not None and len(videos) < layout.lowest:
-        text = "%s has %d of the %d videos asked for; the name of the set tells it from others"
-        _log.warning(text, root, len(videos), layout.lowest)
-
-
-def _missing(names: list[str], root: Path, halves: dict[str, Path]) -> InputError:
-    """The error for ids that are asked for and not there."""
-    others = f" (and {len(names) - 1} more of the list)" if len(names) > 1 else ""
-    if names[0] in halves:
-        return InputError(f"{halves[names[0]]} does not exist{others}: unpack its archive again.")
-    return InputError(
-        f"Video {names[0]}{others} is not below {root}: add it, or take it from the split's ids."
-    )
+        return sorted(names, key=natural_key)
+    ranked = sorted(layout.ids or names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return ranked[: layout.lowest]
