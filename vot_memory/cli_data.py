@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vot_memory.cli_options import Data
+from vot_memory.cli_options import Data, Limit
 
 app = typer.Typer(
     help="Check and convert copies of data sets.",
@@ -54,3 +54,41 @@ def check(
         data_check.write_csv(report, csv)
         typer.echo(f"Table: {csv}")
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def convert(
+    split: Annotated[
+        str, typer.Argument(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos.")
+    ],
+    out: Annotated[Path, typer.Argument(help="New folder.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="vot: VOT toolkit; vos: label maps where they lose nothing; sav: a folder an "
+            "object."
+        ),
+    ],
+    link: Annotated[
+        bool, typer.Option("--link", help="Link to JPEG and PNG files instead of copying them.")
+    ] = False,
+    limit: Limit = None,
+    data: Data = None,
+) -> None:
+    """Write videos and masks in another layout; JPEG files are copied, never encoded anew."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vot_memory.datasets.convert import convert as write
+    from vot_memory.datasets.splits import load_split
+
+    sequences = load_split(split, limit, data).sequences
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("sequences", total=len(sequences))
+        made = write(sequences, out, to, link=link, done=lambda name: bar.advance(task))
+    typer.echo(f"videos: {made.sequences}, frames: {made.frames}, in {out}")
+    if made.encoded:
+        typer.echo(f"  {made.encoded} frames were no JPEG or PNG files and became PNG")
+    for what in made.lost:
+        typer.echo(f"  not kept, since this layout has no place for it: {what}")

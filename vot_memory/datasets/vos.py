@@ -4,6 +4,7 @@
     ROOT/Annotations/[480p/]SEQ/00000.png ...        label maps: DAVIS, MOSE, LVOS, YouTube-VOS
     ROOT/Annotations_6fps/SEQ/OBJ/00000.png ...      a folder of masks an object: SA-V
 
+A folder JPEGImages_30fps says the frame rate, unless the layout does.
 Frames pair with annotations by file name without suffix. In a label map 0 is background and 255 is
 void, which counts as background; only where 255 is a sequence's sole label (the binary masks of
 DAVIS 2016) it is object "1". A frame without an annotation file is not annotated. meta.json is not
@@ -12,6 +13,7 @@ needed and not read.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
 
 VOID = 255
+_RATE = re.compile(r"JPEGImages_([1-9]\d*(?:\.\d+)?)fps")
 MaskFiles = dict[str, dict[int, Path]]  # object id ("" for label maps of all objects) -> by frame
 
 
@@ -114,6 +117,8 @@ def find_vos(root: Path, layout: VosLayout) -> VosFolder:
     """
     frames = _find_branch(root, "JPEGImages", layout.frames)
     masks = _find_branch(root, "Annotations", layout.annotations)
+    if "fps" not in layout.model_fields_set and (rate := _RATE.fullmatch(frames.name)):
+        layout = layout.model_copy(update={"fps": float(rate[1])})
     resolution = layout.resolution or _find_resolution(frames)
     if resolution:
         frames /= resolution
