@@ -331,7 +331,9 @@ def find_source(name_or_dir: str, data: str | Path | None = None) -> Source:
         root, layout = _find_folder(name_or_dir)
         return Source(root, layout, partial(_read_folder, root, layout))
     if isinstance(spec, SynthSpec):
-        raise InputError(f"Split {name} is drawn when it is run: there are no files of it.")
+        raise InputError(
+            f"Split {name} is drawn when it is run, so it has no files: name one that has."
+        )
     root = spec.find(name, _data_folder(data))
     layout = getattr(spec, spec.loader)
     return Source(root, layout, partial(spec.read, root), spec.official)
