@@ -79,6 +79,8 @@ def test_a_damaged_video_is_told_once_and_its_truth_looked_at() -> None:
     assert texts(check_sequence(clip(track, frames=Frames(broken=(1,))), quick=True).findings) == [
         "Object 1 has no annotation in 1."
     ]
+    (first, _) = check_sequence(clip(track, frames=Frames(broken=(0,))), quick=True).findings
+    assert first.text == "a.mp4 is damaged at frame 0: replace it by a whole copy."
 
 
 def test_loaders_that_refuse() -> None:

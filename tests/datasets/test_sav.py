@@ -2,6 +2,7 @@ import hashlib
 import json
 import logging
 import pickle
+import re
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from vot_memory.commands.data_check import check_data
 from vot_memory.datasets import splits
 from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.rle import encode
@@ -467,6 +469,30 @@ def test_a_run_on_sav_64(tmp_path: Path) -> None:
     assert folder.identity.dataset == name
     record = folder.read("sav_000001", "0")
     assert (record.first_frame, record.num_frames, record.size) == (0, 3, (H, W))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_data_check_finds_all_that_is_wrong_with_a_copy(tmp_path: Path, quick: bool) -> None:
+    root = tmp_path / "SA-V/sav_train"
+    for i in range(1, 6):
+        add(root / "sav_000", f"sav_{i:06d}")
+    film(root / "sav_000/sav_000002.mp4", frames=FRAMES - 4)
+    (root / f"sav_000/sav_000003{MANUAL}").write_text('{"video_id": "sav_00')
+    (root / f"sav_000/sav_000004{MANUAL}").unlink()
+    (root / "sav_000/sav_000005.mp4").unlink()
+    checked = {one.name: one for one in check_data("sav-64", tmp_path, quick=quick).sequences}
+    found = {name: [f.text for f in one.findings if f.problem] for name, one in checked.items()}
+    assert found.pop("sav_000001") == []
+    assert (checked["sav_000001"].frames, checked["sav_000001"].objects) == (3, 1)
+    for name, message in (
+        ("sav_000002", r"sav_000002\.mp4 has 14 frames but its annotation was made on 18"),
+        ("sav_000003", r"sav_000003_manual\.json is no annotation of SA-V \(Invalid JSON"),
+        ("sav_000004", r"sav_000004_manual\.json does not exist: unpack its archive again"),
+        ("sav_000005", r"sav_000005\.mp4 does not exist: unpack its archive again"),
+    ):
+        (text,) = found.pop(name)
+        assert re.search(message, text)
+    assert not found
 
 
 def mask_file(path: Path, *, shown: bool) -> None:

@@ -60,7 +60,7 @@ def check_sequence(sequence: Sequence, *, quick: bool = False, gaps: bool = Fals
 
     Args:
         sequence: of any loader.
-        quick: read headers of pictures, and no frames of videos.
+        quick: read headers of pictures, and one frame of videos.
         gaps: the format leaves frames without annotation as it likes.
     """
     findings: list[Finding] = []
@@ -98,7 +98,7 @@ def check_frames(sequence: Sequence, *, quick: bool) -> Iterator[Finding]:
         yield from missing_frames(paths)
         yield from check_pictures(paths, quick=quick)[1]
         return
-    for t in range(0 if quick else len(sequence)):
+    for t in range(min(1, len(sequence)) if quick else len(sequence)):
         try:
             size = sequence.frames[t].shape[:2]
         except InputError as error:
