@@ -110,7 +110,8 @@ def locate(name: str, checkpoint: Path | None = None) -> tuple[Path, Path]:
     raise InputError(f"The configuration {name} comes without weights: give --checkpoint FILE.")
 
 
-def _configuration(name: str) -> Path:
+def find_config(name: str) -> Path:
+    """The configuration file of a model, by its name or path."""
     if name in EMBEDDED:
         return Path(str(resources.files("vot_memory.models"))) / f"{name}.yaml"
     if name in SAM2:
