@@ -1,7 +1,7 @@
 """Walks through a VOS folder to find everything that is wrong with it.
 
-meta.json and its kin, which the loader does not need, are compared with the masks where they are:
-YouTube-VOS (`meta.json`), LVOS (`valid_meta.json`), MOSE (`meta_valid.json`).
+The lists of objects that YouTube-VOS (`meta.json`) and LVOS (`valid_meta.json`) publish, and that
+the loader does not need, are compared with the masks where they are.
 """
 
 from __future__ import annotations
@@ -85,21 +85,19 @@ def check_vos_sequence(
 
 
 def read_meta(root: Path) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
-    """What meta.json and its kin announce below ROOT: objects by sequence."""
+    """Objects by sequence as the JSON files of a folder announce them; and which are damaged."""
     announced: dict[str, dict[str, Any]] = {}
     findings = []
-    for path in sorted({*root.glob("meta*.json"), *root.glob("*_meta.json")}):
+    for path in sorted([*root.glob("meta.json"), *root.glob("*_meta.json")]):
         try:
             videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
             for name, video in videos.items():
-                if objects := video.get("objects"):
-                    announced.setdefault(name, dict(objects))
-        except (OSError, ValueError) as error:
+                announced.setdefault(name, dict(video["objects"]))
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
             findings.append(Finding("sequence", f"{path} cannot be read as JSON ({error})."))
-        except (KeyError, TypeError, AttributeError):
-            findings.append(
-                Finding("sequence", f"{path} is not read: it lists no objects.", problem=False)
-            )
+        except (KeyError, TypeError, AttributeError, ValueError):
+            text = f"{path} is not compared: it is not like that of YouTube-VOS or LVOS."
+            findings.append(Finding("sequence", text, problem=False))
     return announced, findings
 
 
