@@ -12,7 +12,7 @@ from vot_memory.metrics.events import score_events
 from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
 from vot_memory.reports.speed import Speed, read_speed
-from vot_memory.results import Failure, Identity, RunFolder
+from vot_memory.results import IMPORTED, Failure, Identity, RunFolder
 from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class RunScores:
         missing: sequences without records that did not fail (not run yet).
         failed: sequence -> why it has no records.
         offline: whether masks were revised after the last frame.
-        spec: of the policy; None if it cannot be loaded here.
+        spec: of the policy; None if it cannot be loaded here, or another program made the results.
         speed: of the latest run; None if it was not recorded.
     """
 
@@ -160,6 +160,8 @@ def _row(scores: ObjectScores) -> dict[str, Any]:
 def _spec(identity: Identity) -> PolicySpec | None:
     from vot_memory.registry import load_policy
 
+    if identity.tracker == IMPORTED:  # its name may be that of a policy, which it is not
+        return None
     try:
         return load_policy(identity.policy, identity.policy_config).spec
     except InputError:

@@ -15,6 +15,7 @@ from vot_memory.reports.pairing import defined, paired_gap
 from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
 from vot_memory.reports.speed import Speed
 from vot_memory.reports.text import count
+from vot_memory.results import IMPORTED
 from vot_memory.statistics import holm, mean_interval
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ REMARKS = {  # remark -> its sign in tables and what it says below them
         "plays recorded decisions, which may have been found with the ground truth: "
         "no tracker, therefore without rank",
     ),
+    "imported": ("°", "imported: another program made these masks"),
     "unknown": ("?", "the policy cannot be loaded here, so its parity is not known"),
 }
 
@@ -184,6 +186,8 @@ def describe(run: RunScores, overview: DataFrame) -> str:
         f"{identity.model} at {identity.image_size} px, {identity.dtype}",
         f"{identity.prompt} prompt, protocol {identity.protocol}",
     ]
+    if identity.tracker == IMPORTED:
+        what[1:] = [f"other programs, whose models are not known here; {identity.prompt} prompt"]
     if identity.non_overlap:
         what.append("non-overlapping output")
     return "; ".join(what)
@@ -217,6 +221,8 @@ def _remarks(run: RunScores) -> list[str]:
     remarks = ["offline"] if run.offline else []
     if run.identity.policy in UNRANKED:
         remarks.append("recorded")
+    elif run.identity.tracker == IMPORTED:
+        remarks.append("imported")
     elif run.spec is None:
         remarks.append("unknown")
     if run.spec is not None and "not parity-checked" in run.spec.parity:
