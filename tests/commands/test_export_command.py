@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from vot_memory.commands import export
-from vot_memory.commands.export import export_results
+from vot_memory.commands.export import Exported, export_results
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split
@@ -75,13 +75,26 @@ def results(tmp_path):
 
 def test_objects_share_a_label_map(tmp_path, split, results):
     written = export_results(tmp_path / "results", tmp_path / "out")
-    assert written == {tmp_path / "out" / results.path.name: 1}  # sequence b has no record
+    assert written == [Exported(tmp_path / "out" / results.path.name, 1)]  # b has no record
     folder = tmp_path / "out" / results.path.name / "a"
     maps = [np.array(Image.open(folder / f"{t:05d}.png")) for t in range(FRAMES)]
     assert sorted(np.unique(maps[0])) == [0, 1]  # object 2 begins later
     assert (maps[1][:, :4] == 1).all()
     assert (maps[1][:, 6:] == 2).all()
     assert (maps[1][:, 4:6] == 0).all()
+
+
+def test_what_overlaps_is_counted_or_kept_in_a_folder_an_object(tmp_path, split, results):
+    everything = np.ones(SIZE, bool)
+    results.write(record("a", "2", 1, everything))
+    (written,) = export_results(tmp_path / "results", tmp_path / "maps")
+    assert written.overlapping == 2 * 6 * 4  # two frames, four columns of object 1
+    (written,) = export_results(tmp_path / "results", tmp_path / "apart", apart=True)
+    assert written.overlapping == 0
+    folder = written.folder / "a"
+    assert np.array(Image.open(folder / "1/00001.png")).sum() == 6 * 4
+    assert np.array(Image.open(folder / "2/00001.png")).sum() == 6 * 8
+    assert not (folder / "2/00000.png").exists()  # it begins later
 
 
 def test_the_folder_of_one_run_will_do(tmp_path, split, results):
