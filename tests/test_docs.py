@@ -3,8 +3,12 @@ import runpy
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from vot_memory import contract
+from vot_memory.commands.listing import split_truth
+from vot_memory.datasets.splits import SplitSpec, split_specs
 from vot_memory.registry import load_policy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +62,24 @@ def test_the_readme_shows_fifo_as_it_is():
     for line in code.splitlines():
         if not line.startswith("def"):
             assert line.strip() in fifo
+
+
+def test_every_published_split_is_on_the_page_of_data_sets():
+    page = (ROOT / "docs" / "datasets.md").read_text()
+    for name, spec in split_specs().items():
+        if spec.loader != "synth":
+            assert f"`{name}`" in page
+            assert spec.folder.partition("/")[0] in page
+            if spec.official.sequences:
+                (row,) = [r for r in page.splitlines() if r.startswith("|") and f"`{name}`" in r]
+                assert str(spec.official.sequences) in row
+                assert ("server only" in row) == (split_truth(spec) == "server only")
+
+
+def test_the_own_data_set_on_the_page_is_valid():
+    (entry,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(), re.S)
+    specs = TypeAdapter(dict[str, SplitSpec]).validate_python(yaml.safe_load(entry))
+    assert specs["my-videos"].official.objects == 20
 
 
 def test_links_between_documents_lead_somewhere():

@@ -87,7 +87,7 @@ def _splits(data: Path | None) -> Rows:
     from vot_memory.datasets.splits import FOLDER_MODEL, split_specs
 
     rows = [
-        [name, spec.role, spec.model, _truth(spec), _place(spec, data), spec.description]
+        [name, spec.role, spec.model, split_truth(spec), _place(spec, data), spec.description]
         for name, spec in split_specs().items()
     ]
     about = "Any folder with JPEGImages and Annotations, or in VOT's format"
@@ -95,7 +95,7 @@ def _splits(data: Path | None) -> Rows:
     return ["split", "role", "model", "truth", "data", "what it is"], rows
 
 
-def _truth(spec: SynthSpec | FolderSpec) -> str:
+def split_truth(spec: SynthSpec | FolderSpec) -> str:
     """What results can be scored with here; prompts are always there."""
     if getattr(getattr(spec, spec.loader), "truth", "all") == "first":
         return "server only"
