@@ -1,9 +1,11 @@
 """Damage of every kind, done to folders that are whole, and what `data check` says of it."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from vot_memory.cli import app
 from vot_memory.commands.data_check import SHOWN, check_data, lines, write_csv
 from vot_memory.datasets.export import davis_palette
+from vot_memory.datasets.rle import encode
 from vot_memory.datasets.splits import BoxSpec, split_specs
 from vot_memory.errors import InputError
 
@@ -224,6 +227,32 @@ def test_vot_sequences(tmp_path: Path) -> None:
     assert "0 bytes" in found["cow"][0]
     assert "groundtruth_1.txt has 5 lines" in found["pig"][0]
     assert "groundtruth_2.txt" in found["pig"][1]
+
+
+def test_sav_videos(tmp_path: Path) -> None:
+    folder = tmp_path / "SA-V/sav_train/sav_000"
+    folder.mkdir(parents=True)
+    mask = encode(np.eye(H, W, dtype=bool))
+    nothing = encode(np.zeros((H, W), bool))
+    numbers = {"frame_count": 9.0, "height": float(H), "width": float(W)}
+    for name, frames in (("sav_000001", 9), ("sav_000002", 7), ("sav_000003", 9)):
+        film = cv2.VideoWriter(
+            str(folder / f"{name}.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 24, (W, H)
+        )
+        for t in range(frames):
+            film.write(np.full((H, W, 3), 20 * t, np.uint8))
+        film.release()
+        shown = nothing if name == "sav_000003" else mask
+        about = {"video_id": name, "masklet_id": [0, 1], "masklet": [[mask, shown]] * 3}
+        about |= {f"video_{key}": value for key, value in numbers.items()}
+        (folder / f"{name}_manual.json").write_text(json.dumps(about))
+    (folder / "sav_000004.mp4").write_bytes(b"")
+    report = check_data("sav-train", tmp_path)
+    found = [(name, finding.text) for name, finding in report.rows() if name and finding.problem]
+    assert [name for name, _ in found] == ["sav_000004", "sav_000002", "sav_000003"]
+    assert "sav_000004_manual.json does not exist" in found[0][1]
+    assert "sav_000002.mp4 has 7 frames but its annotation was made on 9" in found[1][1]
+    assert "Masklet 1 never appears" in found[2][1]
 
 
 def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
