@@ -8,6 +8,8 @@ from typing import Any
 
 from vot_memory.metrics.vots import MEASURES
 from vot_memory.reports.event_markdown import render_events
+from vot_memory.reports.further import FurtherTable
+from vot_memory.reports.published import SIGN
 from vot_memory.reports.tables import Table
 from vot_memory.reports.text import (
     MINUS,
@@ -21,6 +23,7 @@ from vot_memory.reports.text import (
 )
 
 PLACES = {1: "¹", 2: "²", 3: "³"}
+_GAP_HEADS = ("95% interval", "better / equal / worse", "p (Holm)")
 
 
 def render(tables: Seq[Table], warnings: Seq[str], files: Seq[dict[str, Path]]) -> str:
@@ -30,7 +33,8 @@ def render(tables: Seq[Table], warnings: Seq[str], files: Seq[dict[str, Path]]) 
         tables: at least one.
         warnings: about results that have no table.
         files: for each table, kind -> file beside the document: the plots (PNG) "ar", "sequences"
-            and "events" and the tables of `_CSV`, as far as they exist.
+            and "events", the tables of `_TABLES` and those of further measures, as far as they
+            exist.
     """
     blocks = [*_opening(tables, warnings), "# Memory policies compared"]
     for table, own in zip(tables, files, strict=True):
@@ -68,15 +72,23 @@ def _section(table: Table, files: dict[str, Path]) -> list[str]:
     if "sequences" in files:
         blocks.append(f"![{_alt(table, 'Q of each sequence')}]({files['sequences'].name})")
     blocks.append(_bullets(table.notes))
+    for further in table.further:
+        blocks += _further(table, further)
     if table.events is not None:
         blocks += render_events(table, table.events, files.get("events"))
     blocks.append(_sources(table))
-    links = [f"[{files[key].name}]({files[key].name})" for key in _CSV if key in files]
+    blocks.append(f"Every object by itself: {_link(files['objects_md'])}.")
+    keys = (*_TABLES, *(further.name for further in table.further), "published")
+    links = [_link(files[f"{key}_csv"]) for key in keys if f"{key}_csv" in files]
     blocks.append(f"All numbers: {', '.join(links)}; an empty cell is an undefined value.")
     return blocks
 
 
-_CSV = ("overview_csv", "sequences_csv", "objects_csv", "events_csv")
+_TABLES = ("overview", "sequences", "objects", "events")
+
+
+def _link(file: Path) -> str:
+    return f"[{file.name}]({file.name})"
 
 
 def _overview(table: Table) -> str:
@@ -84,21 +96,62 @@ def _overview(table: Table) -> str:
     heads += [f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in MEASURES[1:]]
     if table.baseline is not None:
         base = markdown(table.baseline)
-        heads += [f"Q {MINUS} {base}", "95% interval", "better / equal / worse", "p (Holm)"]
+        heads += [f"Q {MINUS} {base}", *_GAP_HEADS]
     rows = [_overview_row(table, label) for label in table.overview["label"]]
+    if table.published is not None:
+        rows += [_published_row(row, len(heads)) for row in table.published.records()]
     return grid(heads, rows)
 
 
 def _overview_row(table: Table, label: str) -> list[str]:
     row = table.row(label)
-    measures = [_ranked(table, label, m.label, row[m.label]) for m in MEASURES]
+    measures = [_ranked(table.ranks, label, m.label, row[m.label]) for m in MEASURES]
     cells = [markdown(label) + table.signs[label], measures[0]]
     cells += [interval(row["Q_low"], row["Q_high"]), *measures[1:]]
+    return cells + _compared(table, label, row)
+
+
+def _published_row(row: dict[str, Any], width: int) -> list[str]:
+    """A row with as many decimals as were printed, and nothing that compares."""
+    measures = [number(row[m.label], 4) if is_defined(row[m.label]) else "" for m in MEASURES]
+    cells = [f"{markdown(row['method'])}{SIGN}", measures[0], "", *measures[1:]]
+    return cells + [""] * (width - len(cells))
+
+
+def _further(table: Table, further: FurtherTable) -> list[str]:
+    """Blocks of the section of some further measures."""
+    heads = ["policy", *(column.arrow for column in further.columns)]
+    if further.compares_delays:
+        heads.append(f"delay {MINUS} {markdown(table.baseline or '')}, both found")
+    if table.baseline is not None:
+        heads += [f"{further.compared.head} {MINUS} {markdown(table.baseline)}", *_GAP_HEADS]
+    rows = [_further_row(table, further, label) for label in further.rows["label"]]
+    return [f"### {further.title}", grid(heads, rows), _bullets(further.notes)]
+
+
+def _further_row(table: Table, further: FurtherTable, label: str) -> list[str]:
+    row = further.row(label)
+    cells = [markdown(label) + table.signs[label]]
+    for c in further.columns:
+        cells.append(_ranked(further.ranks, label, c.name, row[c.name], c.digits))
+    if further.compares_delays:
+        cells.append("" if label == table.baseline else _delay_gap(row))
+    return cells + _compared(table, label, row)
+
+
+def _compared(table: Table, label: str, row: dict[str, Any]) -> list[str]:
+    """The cells that compare a row with the baseline."""
     if table.baseline is None:
-        return cells
-    if label == table.baseline:
-        return [*cells, "baseline", "", "", ""]
-    return [*cells, *comparison(row)]
+        return []
+    return ["baseline", "", "", ""] if label == table.baseline else comparison(row)
+
+
+def _delay_gap(row: dict[str, Any]) -> str:
+    """Difference of delays with its interval, of a row of returns."""
+    text = number(row["delay_difference"], 1, signed=True)
+    if not is_defined(row["delay_low"]):
+        return text
+    return f"{text} ({interval(row['delay_low'], row['delay_high'], digits=1, signed=True)})"
 
 
 def comparison(row: dict[str, Any]) -> list[str]:
@@ -113,15 +166,19 @@ def comparison(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _ranked(table: Table, label: str, measure: str, value: float) -> str:
-    place = table.ranks.get((label, measure))
-    text = number(value)
+def _ranked(
+    ranks: dict[tuple[str, str], int], label: str, measure: str, value: float, digits: int = 3
+) -> str:
+    place = ranks.get((label, measure))
+    text = number(value, digits)
     text = f"**{text}**" if place == 1 else text
     return text + PLACES.get(place or 0, "")
 
 
 def _below(table: Table) -> str:
     lines = list(table.legend)
+    if table.published is not None:
+        lines.append(table.published.note.rstrip("."))
     if table.ranks:
         lines.insert(0, "¹ ² ³ first, second and third")
     return markdown("; ".join(lines) + ".") if lines else ""

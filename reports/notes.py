@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FEW_SEQUENCES = 20  # below it a bootstrap interval is too narrow to trust
+BOXES = (
+    "Boxes are annotated: every overlap is that of the tight box around a predicted mask and the "
+    "annotated box. J and F need annotated masks."
+)
 NANO = (
     "nano is a laboratory animal, not SAM 2.1-L: thresholds that authors tuned for the large model "
     "at 1024 px say little on it, and none of these numbers is a finding about a rule on SAM 2.1-L."
@@ -61,6 +65,7 @@ def notes(
     said = [
         _coverage(overview, common),
         _rules(toolkit_compatible),
+        BOXES if runs[0].boxed else "",
         *_undefined(overview),
         *_intervals(int(overview["sequences"].min()), bool(overview["p"].notna().any())),
         *_comparison(overview, baseline),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vot_memory.errors import InputError, unknown
 from vot_memory.registry import policy_names
-from vot_memory.reports import event_plot, markdown, plots
+from vot_memory.reports import event_plot, markdown, objects_page, plots
 from vot_memory.reports.canvas import save
 from vot_memory.reports.notes import incompleteness
 from vot_memory.reports.scores import score_runs
@@ -54,6 +54,7 @@ def write_report(
     out: Path,
     *,
     toolkit_compatible: bool = False,
+    jf: bool = False,
     data: Path | None = None,
 ) -> Report:
     """Score all results below a folder and write tables and plots.
@@ -64,6 +65,7 @@ def write_report(
         baseline: policy (or row label) that differences are taken to.
         out: folder of the report; replaced if it is a report, otherwise it must be new or empty.
         toolkit_compatible: the VOT toolkit's scoring rules instead of the clean ones.
+        jf: also J, F and J&F, which takes longer.
         data: folder of published data sets.
 
     Raises:
@@ -82,7 +84,9 @@ def write_report(
         return known[name] if name in known else load_split(name, data=data)
 
     folders = open_results(results_root, next(iter(known), None))
-    tables, warnings = make_tables(folders, truth, baseline, toolkit_compatible=toolkit_compatible)
+    tables, warnings = make_tables(
+        folders, truth, baseline, toolkit_compatible=toolkit_compatible, jf=jf
+    )
     if not tables:
         why = f": {' '.join(warnings)}" if warnings else ": make some with `vot-memory run`."
         raise InputError(f"{results_root} holds no finished sequence that can be scored{why}")
@@ -105,6 +109,7 @@ def make_tables(
     baseline: str,
     *,
     toolkit_compatible: bool = False,
+    jf: bool = False,
 ) -> tuple[tuple[Table, ...], tuple[str, ...]]:
     """One table for each setting, and sentences on the results that have none.
 
@@ -113,6 +118,7 @@ def make_tables(
         truth: loads a split by its name, or raises `InputError`.
         baseline: policy or label that differences are taken to.
         toolkit_compatible: the VOT toolkit's scoring rules.
+        jf: also J, F and J&F.
     """
     groups: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
     for folder in folders:
@@ -135,9 +141,13 @@ def make_tables(
                 "be scored: run again, or restore the data."
             )
             continue
-        runs = score_runs(group, split.sequences, toolkit_compatible=toolkit_compatible)
+        runs = score_runs(group, split.sequences, toolkit_compatible=toolkit_compatible, jf=jf)
         table = make_table(
-            runs, baseline, len(split.sequences), toolkit_compatible=toolkit_compatible
+            runs,
+            baseline,
+            len(split.sequences),
+            toolkit_compatible=toolkit_compatible,
+            published=split.published,
         )
         if table is None:
             warnings.append(f"{identity.dataset}: no sequence of {names} is finished.")
@@ -153,12 +163,11 @@ def _write(folder: Path, tables: Seq[Table], warnings: Seq[str]) -> None:
     for i, table in enumerate(tables):
         suffix = "" if i == 0 else f"-{i + 1}"
         own: dict[str, Path] = {}
-        for name in ("overview", "sequences", "objects"):
+        for name, frame in _frames(table).items():
             own[f"{name}_csv"] = folder / f"{name}{suffix}.csv"
-            _write_csv(getattr(table, name), table, own[f"{name}_csv"])
-        if table.events is not None:
-            own["events_csv"] = folder / f"events{suffix}.csv"
-            _write_csv(table.events.rows, table, own["events_csv"])
+            _write_csv(frame, table, own[f"{name}_csv"])
+        own["objects_md"] = folder / f"objects{suffix}.md"
+        own["objects_md"].write_text(objects_page.render_objects(table), encoding="utf-8")
         for name, figure in (
             ("ar", plots.ar_plot(table)),
             ("sequences", plots.sequence_plot(table)),
@@ -170,10 +179,21 @@ def _write(folder: Path, tables: Seq[Table], warnings: Seq[str]) -> None:
     (folder / "report.md").write_text(markdown.render(tables, warnings, files), encoding="utf-8")
 
 
+def _frames(table: Table) -> dict[str, DataFrame]:
+    """All tables by the stem of their file; what a paper published stands apart from our rows."""
+    frames = {name: getattr(table, name) for name in ("overview", "sequences", "objects")}
+    if table.events is not None:
+        frames["events"] = table.events.rows
+    frames |= {further.name: further.rows for further in table.further}
+    if table.published is not None:
+        frames["published"] = table.published.rows
+    return frames
+
+
 def _write_csv(frame: DataFrame, table: Table, path: Path) -> None:
-    """Write a frame and each row's parity; names are made harmless, undefined cells are empty."""
+    """Write a frame and each run's parity; names are made harmless, undefined cells are empty."""
     parity = {run.label: run.spec.parity for run in table.runs if run.spec is not None}
-    safe = frame.assign(parity=frame["label"].map(parity))
+    safe = frame.assign(parity=frame["label"].map(parity)) if "label" in frame else frame.copy()
     for name in safe.columns[[dtype.kind not in "biuf" for dtype in safe.dtypes]]:
         safe[name] = [csv_cell(value) for value in safe[name]]
     safe.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")

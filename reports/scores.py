@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.rle import RLE
+from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
+from vot_memory.metrics.boxes import BOX_MEASURES, box_scores, mask_boxes
+from vot_memory.metrics.davis import davis_scores
 from vot_memory.metrics.events import score_events
+from vot_memory.metrics.returns import Return, find_returns
 from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
+from vot_memory.reports.pairing import defined
 from vot_memory.reports.speed import Speed, read_speed
 from vot_memory.results import IMPORTED, Failure, Identity, RunFolder
 from vot_memory.run_labels import run_labels
@@ -21,9 +26,13 @@ if TYPE_CHECKING:
 MEASURE_COLUMNS = [measure.label for measure in MEASURES]
 SCORE_COLUMNS = [*MEASURE_COLUMNS, "visible_iou", "absent_correct"]
 COUNT_COLUMNS = ["tracked", "drifted", "missed", "hallucinated", "silent"]
-OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS]
+BACK_COLUMNS = ["returns", "found_again", "delay"]
+OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS, *BACK_COLUMNS]
+DAVIS_COLUMNS = ["J", "F", "J&F"]
+BOX_COLUMNS = [measure.label for measure in BOX_MEASURES]
 EVENT_MEANS = ["overlap", "drifted", "missed", "part"]
 EVENT_COLUMNS = ["sequence", "object", "event", "frames", *EVENT_MEANS]
+RETURN_COLUMNS = ["sequence", "object", "frame", "visible", "delay", "seconds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +43,13 @@ class RunScores:
         identity: what was run.
         label: name of the row: the policy and its changed options.
         objects: a row for each scored object with `OBJECT_COLUMNS`; NaN where undefined. `frames`
-            counts the frames that are scored.
+            counts the frames that are scored; `delay` is the mean over the returns that were found.
+            Where they were asked for and masks are annotated, also `DAVIS_COLUMNS`; where boxes
+            are annotated, also `BOX_COLUMNS`.
         events: a row for each scored object and event (`EVENT_COLUMNS`); NaN where undefined.
+        returns: a row for each return of an object (`RETURN_COLUMNS`): where it begins, for how
+            many annotated frames it is visible, and the delay until it is found, in annotated
+            frames and in seconds; NaN where it is never found.
         missing: sequences without records that did not fail (not run yet).
         failed: sequence -> why it has no records.
         offline: whether masks were revised after the last frame.
@@ -47,11 +61,17 @@ class RunScores:
     label: str
     objects: DataFrame
     events: DataFrame
+    returns: DataFrame
     missing: tuple[str, ...]
     failed: dict[str, Failure]
     offline: bool
     spec: PolicySpec | None
     speed: Speed | None
+
+    @property
+    def boxed(self) -> bool:
+        """Whether boxes are annotated, so that those of the masks are scored."""
+        return BOX_COLUMNS[0] in self.objects
 
     @property
     def sequences(self) -> DataFrame:
@@ -72,7 +92,11 @@ class RunScores:
 
 
 def score_runs(
-    folders: Seq[RunFolder], sequences: Seq[Sequence], *, toolkit_compatible: bool = False
+    folders: Seq[RunFolder],
+    sequences: Seq[Sequence],
+    *,
+    toolkit_compatible: bool = False,
+    jf: bool = False,
 ) -> list[RunScores]:
     """Score every finished sequence of some runs on one split.
 
@@ -80,81 +104,115 @@ def score_runs(
         folders: runs on the split that `sequences` is.
         sequences: its videos; each is loaded once, whatever the number of runs.
         toolkit_compatible: the VOT toolkit's rules instead of the clean ones.
+        jf: also J and F, which takes longer; only where masks are annotated.
 
     Raises:
         InputError: a record is damaged or does not fit the ground truth.
     """
+    gathered = [_Gathered(folder, toolkit_compatible, jf) for folder in folders]
+    for sequence in sequences:
+        for run in gathered:
+            run.add(sequence)
+    labels = run_labels([folder.identity for folder in folders])
+    return [run.scores(label) for run, label in zip(gathered, labels, strict=True)]
+
+
+@dataclass
+class _Gathered:
+    """What has been scored of one run so far."""
+
+    folder: RunFolder
+    toolkit_compatible: bool
+    jf: bool
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    returns: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    offline: bool = False
+
+    def add(self, sequence: Sequence) -> None:
+        """Score the objects of a sequence, or note that it is missing."""
+        if self.folder.missing([sequence]):
+            self.missing.append(sequence.name)
+            return
+        for track in sequence.objects:
+            record = self.folder.read(sequence.name, track.id)
+            try:
+                self._add_object(sequence, track, record.rles())
+            except InputError as error:
+                raise InputError(
+                    f"In {self.folder.path}, object {track.id} of {sequence.name}: {error}"
+                ) from error
+            self.offline |= record.offline
+
+    def _add_object(self, sequence: Sequence, track: ObjectTrack, rles: list[RLE | None]) -> None:
+        name = {"sequence": sequence.name, "object": track.id}
+        scores = score_object(
+            rles, track, ignore=sequence.ignore, toolkit_compatible=self.toolkit_compatible
+        )
+        returns = find_returns(scores.frames, track.first_frame)
+        row = name | _row(scores) | _returns_row(returns)
+        if track.boxes is not None:
+            row |= _box_row(rles, track)
+        elif self.jf:
+            row |= _davis_row(rles, track, sequence)
+        self.objects.append(row)
+        # Labels speak about one object; of several, nothing says which one that is.
+        labels = sequence.labels if len(sequence.objects) == 1 else {}
+        found = score_events(scores.frames, track.first_frame, labels)
+        self.events += [name | event._asdict() for event in found]
+        for back in returns:
+            seconds = None if back.found is None else (back.found - back.frame) / sequence.fps
+            self.returns.append(name | back._asdict() | {"seconds": seconds})
+
+    def scores(self, label: str) -> RunScores:
+        """All of it as tables."""
+        failures = self.folder.failures()
+        known = {name for row in self.objects for name in row}
+        further = [name for name in (*DAVIS_COLUMNS, *BOX_COLUMNS) if name in known]
+        return RunScores(
+            identity=self.folder.identity,
+            label=label,
+            objects=_frame(self.objects, [*OBJECT_COLUMNS, *further]),
+            events=_frame(self.events, EVENT_COLUMNS, EVENT_MEANS),
+            returns=_frame(self.returns, RETURN_COLUMNS, ["delay", "seconds"]),
+            missing=tuple(name for name in self.missing if name not in failures),
+            failed={name: failures[name] for name in self.missing if name in failures},
+            offline=self.offline,
+            spec=_spec(self.folder.identity),
+            speed=read_speed(self.folder),
+        )
+
+
+def _frame(rows: list[dict[str, Any]], columns: Seq[str], numbers: Seq[str] = ()) -> DataFrame:
+    """Rows as a table in which None is NaN in the columns of numbers."""
     import pandas as pd
 
-    rows: list[list[dict[str, Any]]] = [[] for _ in folders]
-    events: list[list[dict[str, Any]]] = [[] for _ in folders]
-    missing: list[list[str]] = [[] for _ in folders]
-    offline = [False] * len(folders)
-    for sequence in sequences:
-        for i, folder in enumerate(folders):
-            if folder.missing([sequence]):
-                missing[i].append(sequence.name)
-                continue
-            objects, happened, late = _score_sequence(folder, sequence, toolkit_compatible)
-            rows[i] += objects
-            events[i] += happened
-            offline[i] |= late
-    labels = run_labels([folder.identity for folder in folders])
-    scores = []
-    for i, folder in enumerate(folders):
-        failures = folder.failures()
-        scores.append(
-            RunScores(
-                identity=folder.identity,
-                label=labels[i],
-                objects=pd.DataFrame(rows[i], columns=OBJECT_COLUMNS),
-                events=pd.DataFrame(events[i], columns=EVENT_COLUMNS).astype(
-                    dict.fromkeys(EVENT_MEANS, float)
-                ),
-                missing=tuple(name for name in missing[i] if name not in failures),
-                failed={name: failures[name] for name in missing[i] if name in failures},
-                offline=offline[i],
-                spec=_spec(folder.identity),
-                speed=read_speed(folder),
-            )
-        )
-    return scores
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict.fromkeys(numbers, float))
 
 
-def _score_sequence(
-    folder: RunFolder, sequence: Sequence, toolkit_compatible: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
-    """A row an object, a row an object and event, and whether any record is offline."""
-    rows, events, offline = [], [], False
-    # Labels speak about one object; of several, nothing says which one that is.
-    labels = sequence.labels if len(sequence.objects) == 1 else {}
-    for track in sequence.objects:
-        record = folder.read(sequence.name, track.id)
-        try:
-            scores = score_object(
-                record.rles(),
-                track,
-                ignore=sequence.ignore,
-                toolkit_compatible=toolkit_compatible,
-            )
-        except InputError as error:
-            raise InputError(
-                f"In {folder.path}, object {track.id} of {sequence.name}: {error}"
-            ) from error
-        name = {"sequence": sequence.name, "object": track.id}
-        rows.append(name | _row(scores))
-        found = score_events(scores.frames, track.first_frame, labels)
-        events += [name | event._asdict() for event in found]
-        offline |= record.offline
-    return rows, events, offline
+def _returns_row(returns: Seq[Return]) -> dict[str, Any]:
+    delays = [back.delay for back in returns if back.delay is not None]
+    mean = sum(delays) / len(delays) if delays else float("nan")
+    return dict(zip(BACK_COLUMNS, (len(returns), len(delays), mean), strict=True))
+
+
+def _davis_row(rles: Seq[RLE | None], track: ObjectTrack, sequence: Sequence) -> dict[str, Any]:
+    scores = davis_scores(rles, track.rles, first_frame=track.first_frame, ignore=sequence.ignore)
+    values = (scores.region, scores.contour, scores.both)
+    return defined(dict(zip(DAVIS_COLUMNS, values, strict=True)))
 
 
 def _row(scores: ObjectScores) -> dict[str, Any]:
     row: dict[str, Any] = {m.label: getattr(scores, m.name) for m in MEASURES}
     row |= {"visible_iou": scores.visible_iou, "absent_correct": scores.absent_correct}
     row |= scores.counts._asdict()
-    values = {name: float("nan") if value is None else value for name, value in row.items()}
-    return values | {"frames": int(scores.frames.scored.sum())}
+    return defined(row) | {"frames": int(scores.frames.scored.sum())}
+
+
+def _box_row(rles: Seq[RLE | None], track: ObjectTrack) -> dict[str, Any]:
+    scores = box_scores(mask_boxes(rles), track.boxes or (), first_frame=track.first_frame)
+    return defined({measure.label: getattr(scores, measure.name) for measure in BOX_MEASURES})
 
 
 def _spec(identity: Identity) -> PolicySpec | None:

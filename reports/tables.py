@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vot_memory.metrics.vots import MEASURES
 from vot_memory.reports.events import EventTable, make_events
+from vot_memory.reports.further import FurtherTable, make_further
 from vot_memory.reports.notes import incompleteness, notes
 from vot_memory.reports.pairing import defined, paired_gap
+from vot_memory.reports.published import PublishedRows, published_rows
+from vot_memory.reports.ranks import UNRANKED, find_ranks
 from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
 from vot_memory.reports.speed import Speed
 from vot_memory.reports.text import count
@@ -21,7 +23,8 @@ from vot_memory.statistics import holm, mean_interval
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-UNRANKED = {"replay"}  # what was recorded may have been found with the ground truth
+    from vot_memory.datasets.splits import Published
+
 _SETTING_COLUMNS = ("dataset", "model", "image_size", "dtype", "protocol", "prompt")
 _SPEED_COLUMNS = ("frames_per_second", "memory_ms", "bank_bytes")
 REMARKS = {  # remark -> its sign in tables and what it says below them
@@ -54,6 +57,8 @@ class Table:
         sequences: a row a run and sequence, with `difference` to the baseline in Q.
         objects: a row a run, sequence and object.
         events: the runs by what happens in the frames; None where there is nothing to split.
+        further: the runs by other measures, as far as there are some.
+        published: figures of a paper that stand below the overview; None if there are none.
         incomplete: what is missing or failed, in sentences; empty for complete runs.
         notes: what a reader has to know about the numbers, in sentences.
     """
@@ -67,6 +72,8 @@ class Table:
     sequences: DataFrame
     objects: DataFrame
     events: EventTable | None
+    further: tuple[FurtherTable, ...]
+    published: PublishedRows | None
     incomplete: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -92,7 +99,12 @@ class Table:
 
 
 def make_table(
-    runs: Seq[RunScores], baseline: str, total: int, *, toolkit_compatible: bool = False
+    runs: Seq[RunScores],
+    baseline: str,
+    total: int,
+    *,
+    toolkit_compatible: bool = False,
+    published: Published | None = None,
 ) -> Table | None:
     """Compare runs with equal `identity.table`.
 
@@ -104,6 +116,7 @@ def make_table(
         baseline: name of a policy, or label of a run.
         total: number of sequences of the split.
         toolkit_compatible: how they were scored; goes into the notes.
+        published: figures of a paper on the split; they are taken up where they fit the runs.
 
     Returns:
         None if no run has finished a sequence.
@@ -134,6 +147,8 @@ def make_table(
         sequences=_stack(scored, [_with_difference(own, base) for own in quality]),
         objects=_stack(scored, [run.objects for run in scored]),
         events=make_events(scored, common, reference, toolkit_compatible=toolkit_compatible),
+        further=make_further(scored, common, reference),
+        published=None if toolkit_compatible else published_rows(published, scored[0].identity),
         incomplete=incompleteness(runs, total),
         notes=notes(scored, overview, baseline, common, toolkit_compatible),
     )
@@ -157,26 +172,6 @@ def _nan_last(value: float) -> float:
     return -1.0 if np.isnan(value) else value
 
 
-def find_ranks(overview: DataFrame) -> dict[tuple[str, str], int]:
-    """Places 1 to 3 of each measure; rows that print equal share a place.
-
-    There are none where all rows are equal, and none for rows of `UNRANKED` policies.
-    """
-    rows = overview[~overview["policy"].isin(UNRANKED)]
-    ranks: dict[tuple[str, str], int] = {}
-    if len(rows) < 2:
-        return ranks
-    for measure in MEASURES:
-        values = rows[measure.label].astype(float).round(3)
-        if values.nunique() < 2:  # all equal: no places
-            continue
-        places = values.rank(method="min", ascending=not measure.higher_is_better)
-        for label, place in zip(rows["label"], places, strict=True):
-            if place <= 3:  # False for NaN
-                ranks[label, measure.label] = int(place)
-    return ranks
-
-
 def describe(run: RunScores, overview: DataFrame) -> str:
     """What the runs of a table agree in."""
     identity = run.identity
@@ -190,6 +185,8 @@ def describe(run: RunScores, overview: DataFrame) -> str:
         what[1:] = [f"other programs, whose models are not known here; {identity.prompt} prompt"]
     if identity.non_overlap:
         what.append("non-overlapping output")
+    if run.boxed:
+        what.append("boxes of the masks against annotated boxes")
     return "; ".join(what)
 
 

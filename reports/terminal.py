@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from vot_memory.metrics.vots import MEASURES
 from vot_memory.reports.events import FRAMES
 from vot_memory.reports.markdown import PLACES, comparison
-from vot_memory.reports.text import MINUS, interval, number, one_line
+from vot_memory.reports.published import SIGN
+from vot_memory.reports.text import MINUS, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
     from vot_memory.reports.events import EventTable
+    from vot_memory.reports.further import FurtherTable
     from vot_memory.reports.report import Report
     from vot_memory.reports.tables import Table
 
@@ -40,7 +42,10 @@ def print_report(report: Report, console: Console) -> None:
             console.print(_comparison(table))
             if table.events is not None:
                 console.print(_parts(table, table.events))
-        for line in (*table.legend, *table.notes):
+        for further in table.further:
+            console.print(_further(table, further))
+        said = [] if table.published is None else [table.published.note]
+        for line in (*table.legend, *said, *table.notes):
             console.print(Text(one_line(line), style="dim"))
     console.print()
     console.print("Report:", Text(str(report.folder / "report.md")), soft_wrap=True)
@@ -50,9 +55,13 @@ def _measures(table: Table) -> Grid:
     grid = _grid("policy", "Q", "95% interval", *(m.label for m in MEASURES[1:]))
     for label in table.overview["label"]:
         row = table.row(label)
-        cells = [_ranked(table, label, m.label, row[m.label]) for m in MEASURES]
+        cells = [_ranked(table.ranks, label, m.label, row[m.label]) for m in MEASURES]
         ends = interval(row["Q_low"], row["Q_high"])
         grid.add_row(_name(table, label), cells[0], ends, *cells[1:])
+    for row in [] if table.published is None else table.published.records():
+        values = [row[m.label] for m in MEASURES]
+        cells = [number(value, 4) if is_defined(value) else "" for value in values]
+        grid.add_row(_literal(row["method"] + SIGN), cells[0], "", *cells[1:], style="dim")
     return grid
 
 
@@ -81,6 +90,24 @@ def _parts(table: Table, events: EventTable) -> Grid:
     return grid
 
 
+def _further(table: Table, further: FurtherTable) -> Grid:
+    """Some further measures and the difference in one of them."""
+    compared = table.baseline is not None and len(further.rows) > 1
+    columns = [column for column in further.columns if column.brief]
+    heads = [column.head for column in columns]
+    if compared:
+        heads.append(f"{further.compared.head} {MINUS} {one_line(table.baseline or '')}")
+    heads = [head.replace(" ", "\n", 1) for head in heads]
+    grid = _grid("policy", *heads, *(["95% interval"] if compared else []))
+    for label in further.rows["label"]:
+        row = further.row(label)
+        cells = [_ranked(further.ranks, label, c.name, row[c.name], c.digits) for c in columns]
+        if compared:
+            cells += ["baseline", ""] if label == table.baseline else comparison(row)[:2]
+        grid.add_row(_name(table, label), *cells)
+    return grid
+
+
 def _grid(*heads: str) -> Grid:
     from rich import box
     from rich.table import Table as Grid
@@ -99,12 +126,18 @@ def _grid(*heads: str) -> Grid:
 
 
 def _name(table: Table, label: str) -> str:
+    return _literal(label + table.signs[label])
+
+
+def _literal(text: str) -> str:
     from rich.markup import escape
 
-    return escape(one_line(label) + table.signs[label])
+    return escape(one_line(text))
 
 
-def _ranked(table: Table, label: str, measure: str, value: float) -> str:
-    place = table.ranks.get((label, measure), 0)
-    text = number(value) + PLACES.get(place, " ")
+def _ranked(
+    ranks: dict[tuple[str, str], int], label: str, measure: str, value: float, digits: int = 3
+) -> str:
+    place = ranks.get((label, measure), 0)
+    text = number(value, digits) + PLACES.get(place, " ")
     return f"[{_PLACE_STYLES[place]}]{text}[/]" if place else text

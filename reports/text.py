@@ -25,11 +25,13 @@ def number(value: float | None, digits: int = 3, *, signed: bool = False) -> str
     return text.replace("-", MINUS)
 
 
-def interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
+def interval(
+    low: float | None, high: float | None, *, digits: int = 3, signed: bool = False
+) -> str:
     """An interval as "0.581 to 0.640"; a dash where there is none."""
     if not (is_defined(low) and is_defined(high)):
         return UNDEFINED
-    return f"{number(low, signed=signed)} to {number(high, signed=signed)}"
+    return f"{number(low, digits, signed=signed)} to {number(high, digits, signed=signed)}"
 
 
 def p_value(value: float | None) -> str:

@@ -14,6 +14,7 @@ FILES = [
     "ar.png",
     "ar.svg",
     "objects.csv",
+    "objects.md",
     "overview.csv",
     "report.md",
     "sequences.csv",

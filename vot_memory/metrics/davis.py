@@ -76,6 +76,7 @@ def davis_scores(
     Raises:
         InputError: lengths or sizes differ, a needed prediction is missing, an RLE is damaged.
     """
+    truths = list(truths)  # procedural masks are drawn again at every index
     if len(predictions) != len(truths):
         raise InputError(
             f"there are {len(predictions)} predictions for {len(truths)} frames of ground truth; "
