@@ -204,7 +204,9 @@ def test_digest_is_of_frames_boxes_flags_and_what_is_read_of_them(tmp_path: Path
     def digest(layout: BoxLayout = ext) -> str:
         return load_boxes(tmp_path, layout)[0].digest
 
-    seen = [digest(), digest(layout("lasot-ext", fps=25.0)), digest(layout("lasot-ext", absent=()))]
+    seen = [digest()]
+    for change in ({"fps": 25.0}, {"absent": ()}, {"truth": "first"}, {"stride": 2}, {"slack": 1}):
+        seen.append(digest(layout("lasot-ext", **change)))
     text(folder / "out_of_view.txt", "0,0,0,1")
     seen.append(digest())
     text(folder / "groundtruth.txt", *["1,2,3,4"] * 4)

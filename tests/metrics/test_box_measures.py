@@ -77,6 +77,35 @@ def test_a_perfect_tracker_has_an_auc_of_twenty_of_21() -> None:
         assert (scores.precision, scores.average_overlap, scores.success_75) == (1, 1, 1)
 
 
+def score_one(answer, truth, **options):
+    return box_scores(np.array([NAN, answer], float), [truth, truth], first_frame=0, **options)
+
+
+def test_an_overlap_of_one_half_is_not_above_it() -> None:
+    scores = score_one((0, 0, 2, 1), (0, 0, 2, 2))
+    assert (scores.average_overlap, scores.success_50) == (0.5, 0)
+
+
+def test_errors_are_in_sizes_of_the_annotated_box() -> None:
+    # The centres are 6 apart: 0.15 of 40, but 0.6 of the answer's width of 10.
+    scores = score_one((31, 10, 10, 20), T)
+    assert (scores.precision, scores.normalized_precision) == (1, 1)
+    scores = score_one((10, 15, 40, 20), T)  # 5 of 20 in height
+    assert scores.normalized_precision == 0
+
+
+def test_an_empty_answer_is_near_nothing() -> None:
+    scores = score_one(ABSENT, (0, 0, 4, 4))
+    assert (scores.precision, scores.normalized_precision, scores.normalized_area) == (0, 0, 0)
+
+
+def test_boxes_are_put_into_the_picture_if_its_size_is_given() -> None:
+    inside, outside = (6, 0, 2, 4), (6, 0, 4, 4)
+    assert score_one(inside, outside).average_overlap == 0.5
+    assert score_one(inside, outside, size=(4, 8)).average_overlap == 1
+    assert score_one((0, 0, 4, 4), (-2, 0, 4, 4), size=(4, 8)).average_overlap == 1
+
+
 def test_frames_before_a_late_prompt_count_nowhere() -> None:
     truth = [T, T, T, T]
     answers = np.array([ABSENT, ABSENT, ABSENT, T])

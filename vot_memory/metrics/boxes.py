@@ -134,13 +134,12 @@ def mask_boxes(rles: Sequence[RLE | None]) -> Floats:
 def box_iou(a: Floats, b: Floats) -> Floats:
     """Intersection over union of boxes x, y, width, height: [T, 4] and [T, 4] to float64 [T].
 
-    It is 0 where neither has an area and NaN where either is.
+    It is 0 where either has no area and NaN where either is.
     """
-    size_a, size_b = np.maximum(a[:, 2:], 0), np.maximum(b[:, 2:], 0)
     low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, :2] + size_a, b[:, :2] + size_b)
+    high = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
     both = np.maximum(high - low, 0).prod(axis=1)
-    union = size_a.prod(axis=1) + size_b.prod(axis=1) - both
+    union = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - both
     # Rounding may leave equal boxes a bit more in common than either has, and 1 is a threshold.
     iou: Floats = np.minimum(both / np.where(union == 0, 1, union), 1)
     return iou
