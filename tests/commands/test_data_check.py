@@ -98,10 +98,10 @@ DAMAGED = {
     "cow": [
         "JPEGImages/cow/00001.jpg cannot be read as a picture (image file is truncated",
         "JPEGImages/cow/00003.jpg is 34x24 but 4 of the 5 frames are 32x24.",
+        "Annotations/cow/00009.png annotates a frame that does not exist.",
         "Annotations/cow/00002.png cannot be read as a picture (0 bytes): replace it by",
         "Annotations/cow/00004.png is 30x24 but its frames are 32x24.",
         "Annotations/cow/00005.png is a picture of mode RGB, not a label map: take the original",
-        "Annotations/cow/00009.png annotates a frame that does not exist.",
     ],
     "pig": [
         "JPEGImages/pig has frame 00004 twice: 00004.jpg and 00004.png.",
@@ -134,6 +134,16 @@ def test_what_only_pixels_tell(root: Path) -> None:
     path.write_bytes(spoiled)
     assert problems(root).keys() == {"cow"}
     assert problems(root, quick=True) == {}
+
+
+def test_frames_that_lack_at_the_end(root: Path) -> None:
+    for t in (4, 5):
+        (root / f"JPEGImages/480p/cow/{t:05d}.jpg").unlink()
+    assert problems(root) == {
+        "cow": [
+            "2 files of Annotations/cow annotate frames that do not exist: 00004.png to 00005.png."
+        ]
+    }
 
 
 def test_truth_with_gaps(root: Path) -> None:
@@ -189,7 +199,8 @@ def test_counts_of_a_published_split(root: Path) -> None:
 
 def test_many_faults_are_cut_on_the_terminal_and_whole_in_the_table(root: Path) -> None:
     for t in range(T, T + 12):
-        labels(root / f"Annotations/480p/cow/{t:05d}.png", 1)
+        frame(root / f"JPEGImages/480p/cow/{t:05d}.jpg")
+        (root / f"Annotations/480p/cow/{t:05d}.png").touch()
     report = check_data(str(root))
     shown = list(lines(report))
     assert shown[SHOWN + 2] == "  and 2 more; --csv FILE takes all"
@@ -201,7 +212,8 @@ def test_many_faults_are_cut_on_the_terminal_and_whole_in_the_table(root: Path) 
         "level": "problem",
         "sequence": "cow",
         "about": "annotations",
-        "finding": "Annotations/480p/cow/00006.png annotates a frame that does not exist.",
+        "finding": "Annotations/480p/cow/00006.png cannot be read as a picture (0 bytes): "
+        "replace it by a whole copy.",
     }
     with pytest.raises(InputError, match=r"no/found\.csv cannot be written"):
         write_csv(report, root / "no/found.csv")

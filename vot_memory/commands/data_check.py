@@ -112,7 +112,7 @@ def lines(report: CheckReport) -> Iterator[str]:
     yield report.name if report.name == str(report.root) else f"{report.name}: {report.root}"
     wrong = [(name, finding) for name, finding in report.rows() if finding.problem]
     for name in dict.fromkeys(name for name, _ in wrong):
-        yield name or "the whole"
+        yield name or "as a whole"
         texts = [_below(report.root, finding.text) for n, finding in wrong if n == name]
         yield from (f"  {text}" for text in texts[:SHOWN])
         if len(texts) > SHOWN:

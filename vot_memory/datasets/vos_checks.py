@@ -131,22 +131,28 @@ def _read_masks(
         pictures, findings = _pictures(folder / identity)
         masks.findings += findings
         masks.annotated[identity] = [name for name in pictures if name in frames]
+        masks.findings += _strays([pictures[n] for n in pictures if n not in lost | frames.keys()])
         if objects:
             masks.seen[identity] = []
-        for name, path in pictures.items():
-            if name not in frames:
-                if name not in lost:  # else the frame is named already
-                    text = f"{path} annotates a frame that does not exist."
-                    masks.findings.append(Finding("annotations", text))
-                continue
+        for name in masks.annotated[identity]:
             try:
-                labels = _labels(path, size, quick=quick)
+                labels = _labels(pictures[name], size, quick=quick)
             except InputError as error:
                 masks.findings.append(Finding("annotations", str(error)))
                 continue
-            for label in [identity] if objects and labels else [] if objects else labels:
-                masks.seen.setdefault(str(label), []).append(name)
+            shown = [identity] if objects and labels else [str(label) for label in labels]
+            for each in shown:
+                masks.seen.setdefault(each, []).append(name)
     return masks
+
+
+def _strays(paths: list[Path]) -> Iterator[Finding]:
+    """Annotations of frames that are not there, but for gaps, which are named as such."""
+    if len(paths) == 1:
+        yield Finding("annotations", f"{paths[0]} annotates a frame that does not exist.")
+    elif paths:
+        text = f"{len(paths)} files of {paths[0].parent} annotate frames that do not exist: "
+        yield Finding("annotations", f"{text}{paths[0].name} to {paths[-1].name}.")
 
 
 def _labels(path: Path, size: tuple[int, int] | None, *, quick: bool) -> list[int]:
