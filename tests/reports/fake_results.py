@@ -12,7 +12,7 @@ import numpy as np
 
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
-from vot_memory.datasets.splits import Split
+from vot_memory.datasets.splits import Published, Split
 from vot_memory.results import Failure, Identity, Record, RunFolder, Store
 
 SIZE = (4, 100)  # one column more or less in a bar of 100 is one per cent of overlap
@@ -73,11 +73,12 @@ class Results:
     root: Path
     sequences: list[Sequence]
     name: str = "fake"
+    published: Published | None = None
 
     @property
     def split(self) -> Split:
         digest = hashlib.sha256(" ".join(s.digest for s in self.sequences).encode()).hexdigest()
-        return Split(self.name, self.sequences, "nano", "dev", digest)
+        return Split(self.name, self.sequences, "nano", "dev", digest, published=self.published)
 
     def run(
         self,

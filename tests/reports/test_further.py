@@ -1,0 +1,203 @@
+"""Tables of J and F, of boxes and of returns: hand-computed values, and where they are shown."""
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import FRAMES, bar, sequence
+from rich.console import Console
+
+from vot_memory.datasets.sequence import ObjectTrack
+from vot_memory.reports import write_report
+from vot_memory.reports.scores import BOX_COLUMNS, score_runs
+from vot_memory.reports.tables import make_table
+from vot_memory.reports.terminal import print_report
+
+
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch):
+    for name in ("plots.ar_plot", "plots.sequence_plot", "event_plot.event_plot"):
+        monkeypatch.setattr(f"vot_memory.reports.{name}", lambda table: None)
+
+
+def table_of(store, folders, *, jf=False, baseline="fifo"):
+    scores = score_runs(folders, store.sequences, jf=jf)
+    return make_table(scores, baseline, len(store.sequences))
+
+
+def further(table):
+    return {one.name: one for one in table.further}
+
+
+def shown(report, width=80):
+    console = Console(width=width, record=True, file=StringIO())
+    print_report(report, console)
+    return console.export_text()
+
+
+def halves(name, *objects):
+    """Objects that fill the left 50 columns of the picture, whose contour is one column."""
+    tracks = tuple(ObjectTrack(i, 0, (bar(50),) * FRAMES) for i in objects)
+    return replace(sequence(name), objects=tracks)
+
+
+def boxed(name, away=()):
+    """An object that is annotated by boxes of the whole picture, 100 x 4 pixels."""
+    boxes = tuple((0.0, 0.0, 0.0, 0.0) if t in away else (0.0, 0.0, 100.0, 4.0) for t in range(15))
+    return replace(sequence(name), objects=(ObjectTrack("1", 0, (None,) * FRAMES, boxes),))
+
+
+@pytest.fixture
+def masks(results):
+    """A video of three objects and one of one."""
+    return results(halves("many", "1", "2", "3"), halves("one", "1"))
+
+
+def test_j_and_f_are_means_over_objects_not_sequences(masks):
+    # One column too many is within the tolerance of one pixel; half the object is not.
+    folders = [
+        masks.run("fifo", {"many": 51, "one": 25}),
+        masks.run("first", {"many": 25, "one": 51}),
+    ]
+    table = further(table_of(masks, folders, jf=True))["jf"]
+    fifo, first = table.row("fifo"), table.row("first")
+    assert (fifo["J"], fifo["F"]) == pytest.approx(((3 * 50 / 51 + 0.5) / 4, 3 / 4))
+    assert (first["J"], first["F"]) == pytest.approx(((50 / 51 + 3 * 0.5) / 4, 1 / 4))
+    assert fifo["J&F"] == pytest.approx((fifo["J"] + fifo["F"]) / 2)
+    assert first["difference"] == pytest.approx(0)  # paired by sequence: one lost, one won
+    assert (first["wins"], first["losses"]) == (1, 1)
+    assert np.isnan(fifo["difference"])
+
+
+def test_the_last_frame_counts_for_q_and_not_for_j(masks):
+    last_lost = [50] * (FRAMES - 1) + [0]
+    folders = [masks.run("fifo", {"many": last_lost, "one": last_lost})]
+    table = table_of(masks, folders, jf=True)
+    assert table.row("fifo")["Q"] == pytest.approx(13 / 14)
+    assert further(table)["jf"].row("fifo")["J&F"] == 1
+
+
+def test_j_and_f_only_where_asked_for(masks):
+    folders = [masks.run("fifo", {"many": 50, "one": 50})]
+    assert table_of(masks, folders).further == ()
+    assert "J" not in table_of(masks, folders).objects
+
+
+def test_rows_cover_the_sequences_of_the_overview(masks):
+    folders = [masks.run("fifo", {"many": 25, "one": 51}), masks.run("first", {"one": 51})]
+    table = further(table_of(masks, folders, jf=True))["jf"]
+    assert table.row("fifo")["J"] == pytest.approx(50 / 51)
+    assert table.row("first")["difference"] == pytest.approx(0)
+
+
+def test_boxes_of_masks_against_annotated_boxes(results):
+    store = results(boxed("a"), boxed("b", away=(5, 6)))
+    # Masks of the left 60 columns: overlap 0.6, centre 20 px off, 0.2 of the width.
+    silent = [0 if t in (5, 6) else 60 for t in range(FRAMES)]
+    folders = [
+        store.run("fifo", {"a": [60] * FRAMES, "b": silent}),
+        store.run("first", {"a": [80] * FRAMES, "b": [50] * FRAMES}),
+    ]
+    table = table_of(store, folders, jf=True)
+    assert table.row("fifo")["Q"] == pytest.approx((0.6 + (12 * 0.6 + 2) / 14) / 2)
+    assert "boxes of the masks against annotated boxes" in table.title
+    assert any("J and F need annotated masks" in note for note in table.notes)
+    assert set(further(table)) == {"boxes", "returns"}
+    boxes = further(table)["boxes"]
+    row = boxes.row("fifo")
+    # 0.6 is above 0, 0.05, ..., 0.55: 12 thresholds of 21.
+    assert [row[name] for name in BOX_COLUMNS] == pytest.approx([12 / 21, 1, 1, 0.6, 1, 0])
+    other = boxes.row("first")
+    # 0.8 is above 16 thresholds, 0.5 above 10; the half is 25 px off.
+    assert [other[name] for name in BOX_COLUMNS] == pytest.approx(
+        [(16 + 10) / 2 / 21, 1 / 2, 1 / 2, 0.65, 1 / 2, 1 / 2]
+    )
+    assert other["difference"] == pytest.approx((16 + 10) / 2 / 21 - 12 / 21)
+    assert {"AUC", "SR75"} <= set(table.objects)
+
+
+# Away on frames 2 3 and 8: returns on 4 and 9, which last for 4 and 6 frames.
+AWAY = (2, 3, 8)
+
+
+@pytest.fixture
+def back(results):
+    return results(sequence("a", away=AWAY), sequence("b", away=AWAY), sequence("calm"))
+
+
+def widths(**changes):
+    """Half a picture everywhere (which is not above half), empty where the object is away."""
+    given = {int(key[1:]): width for key, width in changes.items()}
+    return [given.get(t, 0 if t in AWAY else 50) for t in range(FRAMES)]
+
+
+def test_returns_that_are_found_and_that_are_lost(back):
+    fifo = {"a": widths(f5=80, f9=80), "b": widths(f10=60), "calm": 50}
+    rule = {"a": widths(f4=80, f12=80), "b": widths(f4=51, f9=51), "calm": 50}
+    table = table_of(back, [back.run("fifo", fifo), back.run("first", rule)])
+    returns = further(table)["returns"]
+    row, other = returns.row("fifo"), returns.row("first")
+    assert (row["returns"], row["found"]) == (4, 3 / 4)  # delays 1, 0, 1; that of b on 4 is lost
+    assert (row["median"], row["mean"], row["seconds"]) == pytest.approx((1, 2 / 3, 2 / 3 / 24))
+    assert (other["returns"], other["found"]) == (4, 1)  # delays 0, 3, 0, 0
+    assert (other["median"], other["mean"]) == (0, 3 / 4)
+    assert other["difference"] == pytest.approx((0 + 1 / 2) / 2)  # "calm" has no return
+    # Both found the two of a (-1 and +3 frames) and the later one of b (-1 frame).
+    assert other["delay_difference"] == pytest.approx((1 + -1) / 2)
+    objects = table.objects.set_index(["label", "sequence"])
+    assert objects.loc[("fifo", "b"), ["returns", "found_again", "delay"]].tolist() == [2, 1, 1]
+    assert objects.loc[("fifo", "calm"), ["returns", "found_again"]].tolist() == [0, 0]
+
+
+def test_found_nowhere_has_no_delay_and_is_told_apart_from_found_late(back):
+    never = {name: widths() for name in "ab"} | {"calm": 50}
+    table = table_of(back, [back.run("fifo", never), back.run("first", never)])
+    row = further(table)["returns"].row("first")
+    assert row["found"] == 0
+    assert np.isnan([row["median"], row["mean"], row["delay_difference"]]).all()
+
+
+def test_without_returns_there_is_no_table(results):
+    store = results(sequence("a", absent=3))  # it never comes back
+    assert table_of(store, [store.run("fifo", {"a": 50})]).further == ()
+
+
+def test_runs_without_a_common_video_are_not_ranked(back):
+    folders = [back.run("fifo", {"a": widths(f4=80)}), back.run("first", {"b": widths()})]
+    returns = further(table_of(back, folders))["returns"]
+    assert returns.ranks == {}
+    assert np.isnan(returns.row("first")["difference"])
+    assert returns.row("fifo")["found"] == 1 / 2
+
+
+def test_the_report_shows_further_measures(back, tmp_path):
+    back.run("fifo", {"a": widths(f5=80, f9=80), "b": widths(f10=60), "calm": 50})
+    back.run("sam3", {"a": widths(f4=80, f12=80), "b": widths(f4=51, f9=51), "calm": 60})
+    report = write_report(back.root, "fake", "fifo", tmp_path / "report", jf=True)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "### J and F" in text
+    found = text[text.index("### Finding it again") :]
+    assert re.search(r"\| fifo \| 4 \| 0\.750² \| 1\.0 \| 0\.7 \| 0\.03 \|  \| baseline \|", found)
+    assert re.search(r"\| sam3‡ \| 4 \| \*\*1\.000\*\*¹ \| 0\.0 \| 0\.8 \|", found)
+    assert "found again − fifo" in found  # noqa: RUF001
+    assert "[jf.csv](jf.csv), [returns.csv](returns.csv)" in found
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+    rows = pd.read_csv(tmp_path / "report" / "returns.csv").set_index("label")
+    assert rows.loc["fifo", "found"] == 0.75
+    assert rows.loc["sam3", "parity"] == "re-implemented from the description, not parity-checked"
+    lines = shown(report).splitlines()
+    assert any(re.match(r" *sam3‡ +4 +1\.000¹ +0\.0 +0\.8 +\+0\.250", line) for line in lines)
+    assert max(map(len, lines[:-1])) <= 80
+
+
+def test_the_terminal_shows_boxes_within_80_columns(results, tmp_path):
+    store = results(boxed("a"), boxed("b"))
+    for policy in ("fifo", "sam2long-online"):
+        store.run(policy, {name: [60] * FRAMES for name in "ab"})
+    report = write_report(store.root, "fake", "fifo", tmp_path / "report")
+    lines = shown(report).splitlines()
+    assert any(re.match(r" *fifo +0\.571 +1\.000 +1\.000 +0\.600 +baseline", x) for x in lines)
+    assert max(map(len, lines[:-1])) <= 80
