@@ -345,7 +345,7 @@ def test_the_set_is_named_after_its_ids(tmp_path: Path, monkeypatch: pytest.Monk
     chosen = by_hash(names)[:64]
     known = hashlib.sha256("\n".join(chosen).encode()).hexdigest()[:8]
     whole = load_split("sav-64", data=tmp_path, limit=3)
-    assert (whole.name, whole.role) == (f"sav-64@{known}", "train")
+    assert (whole.name, whole.role) == (f"sav-64@{known}", "val")
     assert [s.name for s in whole.sequences] == chosen[:3]
     assert load_split(whole.name, data=tmp_path).digest == whole.digest
     assert load_split("sav-train", data=tmp_path).name == "sav-train"
