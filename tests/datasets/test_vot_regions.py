@@ -92,6 +92,27 @@ def test_what_leaves_the_picture_is_cut() -> None:
     assert pixels("1,0,9,1", (2, 2)) == [[0, 1]]
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_random_boxes_anywhere_are_drawn_as_by_hand(seed: int) -> None:
+    """Against a loop over the pixels of the box; canonical run lengths as of pycocotools."""
+    rng = np.random.default_rng(seed)
+    size = tuple(int(n) for n in rng.integers(1, 9, 2))
+    x, y = (int(n) for n in rng.integers(-6, 8, 2))
+    crop = rng.random((int(rng.integers(1, 12)), int(rng.integers(1, 12)))) < rng.choice([0.3, 1])
+    expected = np.zeros(size, bool)
+    for i, j in np.argwhere(crop).tolist():
+        if 0 <= y + i < size[0] and 0 <= x + j < size[1]:
+            expected[y + i, x + j] = True
+    runs, inside = [0], False
+    for pixel in crop.ravel().tolist():
+        if pixel != inside:
+            runs.append(0)
+            inside = pixel
+        runs[-1] += 1
+    text = "m" + ",".join(map(str, [x, y, crop.shape[1], crop.shape[0], *runs]))
+    assert rle_of_region(parse_region(text), size) == encode(expected)
+
+
 def test_rectangles_hold_the_pixels_that_the_toolkit_gives_them() -> None:
     """Recorded from vot-toolkit 0.9.0: Rectangle.rasterize."""
     block = [[y, x] for y in range(2, 6) for x in range(1, 4)]

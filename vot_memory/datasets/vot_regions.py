@@ -193,21 +193,27 @@ def rle_of_region(region: Region, size: tuple[int, int]) -> RLE:
         region: what to draw.
         size: (height, width) of the picture.
     """
-    picture = np.zeros(size, np.uint8)
+    height, width = size
     if isinstance(region, Mask):
-        crop = region.crop()
-        y, x = max(region.y, 0), max(region.x, 0)
-        inside = crop[y - region.y :, x - region.x :][: max(size[0] - y, 0), : max(size[1] - x, 0)]
-        picture[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+        left, top = region.x, region.y
+        right, bottom = left + region.width, top + region.height
     elif isinstance(region, Rectangle):
         left, top = math.floor(region.x), math.floor(region.y)
         right, bottom = math.floor(region.x + region.width), math.floor(region.y + region.height)
-        picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
-    elif isinstance(region, Polygon):
-        import cv2
+    else:
+        picture = np.zeros(size, np.uint8)
+        if isinstance(region, Polygon):
+            import cv2
 
-        cv2.fillPoly(picture, [np.round(region.points).astype(np.int32)], 1)
-    return encode(picture)
+            cv2.fillPoly(picture, [np.round(region.points).astype(np.int32)], 1)
+        return encode(picture)
+    x, y = max(left, 0), max(top, 0)
+    inside = (max(min(bottom, height) - y, 0), max(min(right, width) - x, 0))
+    if isinstance(region, Mask):
+        crop = region.crop()[y - top :, x - left :][: inside[0], : inside[1]]
+    else:
+        crop = np.ones(inside, bool)
+    return _embed(crop, x, y, size)
 
 
 def rles_of_regions(regions: Seq[Region], size: tuple[int, int]) -> list[RLE | None]:
@@ -220,6 +226,29 @@ def rles_of_regions(regions: Seq[Region], size: tuple[int, int]) -> list[RLE | N
         else:
             rles.append(rle_of_region(region, size))
     return rles
+
+
+def _embed(crop: NDArray[np.bool_], x: int, y: int, size: tuple[int, int]) -> RLE:
+    """The RLE of a picture that is empty but for `crop` [h, w] at x, y; no picture is made.
+
+    COCO runs go column by column. A row of background below the crop ends every run within its
+    column, so that its ends can be moved to where they are in the picture; where the crop is as
+    high as the picture, columns touch there too and runs go on.
+    """
+    from pycocotools import mask as coco
+
+    pad = int(crop.shape[0] < size[0])
+    columns = np.zeros((crop.shape[1], crop.shape[0] + pad), bool)
+    columns[:, : crop.shape[0]] = crop.T
+    column, row = np.divmod(
+        np.flatnonzero(np.diff(columns.ravel(), prepend=False, append=False)), columns.shape[1]
+    )
+    edges = (x + column) * size[0] + y + row
+    counts = np.diff(edges, prepend=0, append=size[0] * size[1])
+    if not counts[-1] and len(counts) > 1:
+        counts = counts[:-1]
+    rle = coco.frPyObjects({"size": list(size), "counts": counts.tolist()}, *size)
+    return {"size": [int(n) for n in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 
 def _parse_mask(text: str) -> Mask:
