@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from vot_memory.cli import app
 from vot_memory.commands.export import export_results
 from vot_memory.commands.import_masks import import_masks
 from vot_memory.commands.vot_export import export_trajectories
@@ -18,8 +20,8 @@ from vot_memory.datasets.splits import Split, load_split
 from vot_memory.datasets.vot_regions import EMPTY, Rectangle, Special, format_region, parse_region
 from vot_memory.datasets.vot_trajectory import read_trajectory, write_trajectory
 from vot_memory.errors import InputError
-from vot_memory.reports import write_report
-from vot_memory.results import COLUMNS, Identity, Record, RunFolder, Store
+from vot_memory.reports.report import make_tables
+from vot_memory.results import COLUMNS, Identity, Record, RunFolder, Store, open_results
 
 T, SIZE = 5, (12, 16)
 
@@ -154,24 +156,18 @@ def test_a_trajectory_is_as_the_toolkit_writes_it(tmp_path, data, results) -> No
     assert format_region(solo[3]) == format_region(EMPTY) == "m0,0,0,0,0"
 
 
-def test_reports_score_imported_results_alike(tmp_path, data, results) -> None:
+def test_reports_score_imported_results_alike(tmp_path, data, split, results) -> None:
     export_trajectories(results.path, tmp_path / "tree", str(data), tracker="fifo")
     import_trajectories(tmp_path / "tree", str(data), tmp_path / "imported")
-    own, theirs = (
-        write_report(tmp_path / root, str(data), "fifo", tmp_path / f"report-{root}").tables[0]
-        for root in ("results", "imported")
-    )
-    assert own.overview["Q"].item() == theirs.overview["Q"].item() > 0
-    assert own.overview["R"].item() == theirs.overview["R"].item()
+    folders = [*open_results(tmp_path / "results"), *open_results(tmp_path / "imported")]
+    (own, theirs), warnings = make_tables(folders, lambda name: split, "fifo")  # never one table
+    assert not warnings
+    for measure in ("Q", "A", "R", "NRE", "DRE"):
+        assert own.overview[measure].item() == theirs.overview[measure].item()
+    assert own.overview["Q"].item() > 0
     assert theirs.runs[0].spec is None  # another program's, whatever its name is
-    both = write_both(tmp_path, data)
-    assert len(both) == 2  # never in one table
-
-
-def write_both(tmp_path: Path, data: Path) -> list:
-    for folder in (tmp_path / "imported").glob("*/*"):
-        folder.rename(tmp_path / "results" / folder.parent.name / folder.name)
-    return list(write_report(tmp_path / "results", str(data), "fifo", tmp_path / "both").tables)
+    assert theirs.overview["remarks"].item() != own.overview["remarks"].item()
+    assert "other programs, whose models are not known here; mask prompt" in theirs.title
 
 
 def test_what_else_a_tracker_may_answer(tmp_path, data, split) -> None:
@@ -202,6 +198,17 @@ def tree(root: Path, name: str = "a", frames: int = T) -> Path:
     place.mkdir(parents=True)
     write_trajectory(place / "solo_001.bin", [Special(1)] * frames)
     return place
+
+
+def test_an_unpacked_submission_knows_its_tracker(tmp_path, data) -> None:
+    place = tree(tmp_path / "tree").parents[1]
+    (place / "manifest.yml").write_text("identifier: DAM4SAM\ntoolkit: 0.9.0\n")
+    (taken,) = import_trajectories(place, str(data), tmp_path / "imported")
+    assert RunFolder.open(taken.folder).identity.policy == "DAM4SAM"
+    for text in ("nothing", "- a", "identifier: [", "identifier: 3"):
+        (place / "manifest.yml").write_text(text)
+        (taken,) = import_trajectories(place, str(data), tmp_path / "imported")
+        assert RunFolder.open(taken.folder).identity.policy == "a"  # the folder's name
 
 
 def test_one_of_several_trackers(tmp_path, data) -> None:
@@ -329,3 +336,31 @@ def test_bad_masks_leave_nothing(tmp_path, data, spoil, message) -> None:
     assert not list(tmp_path.glob("imported/*"))
     with pytest.raises(InputError, match="nowhere does not exist"):
         import_masks(tmp_path / "nowhere", str(data), "mine", tmp_path / "imported")
+
+
+def command(*words: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return done.output
+
+
+def test_the_commands(tmp_path, data, results) -> None:
+    on, out = ("--split", data), tmp_path / "imported"
+    said = command("vot", "export", results.path, tmp_path / "ws/results", *on)
+    assert "videos: 2, trajectories are in" in said
+    assert "Times beside them are averages" in said
+    said = command("vot", "import", tmp_path / "ws", *on, "--out", out)
+    assert f"videos: 2, results are in {out}" in said
+    said = command("export", results.path, tmp_path / "maps", *on)
+    assert "pixels lay in several masks and went to the object with the highest number" in said
+    assert "several" not in command("export", results.path, tmp_path / "a", *on, "--format", "sav")
+    command("export", results.path, tmp_path / "vot", *on, "--format", "vot")
+    assert (tmp_path / "vot" / results.path.name / "baseline/solo/solo_001.bin").is_file()
+    masks = tmp_path / "maps" / results.path.name
+    command("import", masks, *on, "--name", "maps", "--out", out)
+    assert {p.name.rsplit("-", 1)[0] for p in out.glob("*/*")} == {results.path.name, "maps"}
+    said = command("data", "convert", data, tmp_path / "vos", "--to", "vos", "--limit", 1)
+    assert said == f"videos: 1, frames: {T}, in {tmp_path / 'vos'}\n"
+    assert len(load_split(str(tmp_path / "vos")).sequences) == 1
+    with pytest.raises(InputError, match="Unknown format 'voc'"):
+        CliRunner().invoke(app, ["export", "x", "y", "--format", "voc"], catch_exceptions=False)

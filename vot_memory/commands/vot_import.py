@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from vot_memory.commands.imports import Files, Imported, Masks, store_answers
 from vot_memory.commands.vot_export import trajectory_stem
@@ -95,7 +96,7 @@ def _find_trackers(tree: Path, tracker: str | None, experiment: str) -> dict[str
     if not base.is_dir():
         raise InputError(f"{base} does not exist: give the workspace or its folder results.")
     if (base / experiment).is_dir():
-        return {tracker or base.resolve().name: base}
+        return {tracker or _name_in_manifest(base) or base.resolve().name: base}
     found = {p.name: p for p in sorted(base.iterdir()) if (p / experiment).is_dir()}
     if not found:
         raise InputError(
@@ -107,3 +108,13 @@ def _find_trackers(tree: Path, tracker: str | None, experiment: str) -> dict[str
     if tracker not in found:
         raise InputError(f"{base} has no tracker {tracker}: choose one of {', '.join(found)}.")
     return {tracker: found[tracker]}
+
+
+def _name_in_manifest(folder: Path) -> str | None:
+    """What an unpacked submission says the tracker is called."""
+    try:
+        manifest = yaml.safe_load((folder / "manifest.yml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    name = manifest.get("identifier") if isinstance(manifest, dict) else None
+    return name if isinstance(name, str) else None
