@@ -188,9 +188,9 @@ def test_counts_of_a_published_split(root: Path) -> None:
     chosen.write_text("cow\npig\nelk\n")
     report = check_data("davis-2017-val", data)
     assert [(name, f.kind, f.text) for name, f in report.rows()] == [
-        ("", "counts", "There are 2 sequences, published are 30."),
-        ("", "counts", "There are 4 objects, published are 61."),
-        ("", "counts", "There are 12 frames, published are 1999."),
+        ("", "counts", "sequences: 2 here, 30 published."),
+        ("", "counts", "objects: 4 here, 61 published."),
+        ("", "counts", "frames: 12 here, 1999 published."),
         ("elk", "sequence", f"{data}/DAVIS/JPEGImages/480p/elk does not exist."),
         ("elk", "sequence", f"{data}/DAVIS/Annotations/480p/elk does not exist."),
     ]
@@ -283,7 +283,7 @@ def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name for name, _ in found] == ["b", "c"]
     assert "lacks frame 00000002.jpg" in found[0][1]
     assert "groundtruth.txt has 2 boxes but" in found[1][1]
-    assert "There are 2 sequences, published are 180." in [f.text for f in report.findings]
+    assert "sequences: 2 here, 180 published." in [f.text for f in report.findings]
 
 
 def test_what_cannot_be_checked(root: Path, tmp_path: Path) -> None:

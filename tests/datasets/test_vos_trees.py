@@ -46,7 +46,7 @@ def told(split: str, data: Path) -> list[str]:
     report = check_data(split, data, threads=1)
     (sequence,) = report.sequences
     counts = [finding.text for finding in report.findings if finding.problem]
-    assert any(text.startswith("There are 1 sequences, published are") for text in counts)
+    assert any(text.startswith("sequences: 1 here, ") for text in counts)
     return [finding.text for finding in sequence.findings]
 
 

@@ -122,8 +122,9 @@ def lines(report: CheckReport) -> Iterator[str]:
     if not wrong:
         yield "nothing is wrong" + (" as far as headers tell" if report.quick else "")
         return
-    affected = {name for name, _ in wrong if name}
-    yield f"problems: {len(wrong)}, in {len(affected)} of {len(report.sequences)} sequences"
+    affected = len({name for name, _ in wrong if name})
+    where = f", in {affected} of {len(report.sequences)} sequences" if affected else ""
+    yield f"problems: {len(wrong)}{where}"
 
 
 def _plan(source: Source, *, quick: bool) -> _Plan:
@@ -175,7 +176,7 @@ def _compare_counts(checked: list[Checked], official: Official) -> Iterator[Find
     for what, published in official.model_dump().items():
         found = _count(checked, what)
         if published is not None and found is not None and found != published:
-            yield Finding("counts", f"There are {found} {what}, published are {published}.")
+            yield Finding("counts", f"{what}: {found} here, {published} published.")
 
 
 def _count(checked: list[Checked], what: str) -> int | None:

@@ -1,0 +1,38 @@
+import pytest
+
+from vot_memory.datasets.loading import collect_failure, collecting_failures, open_each
+from vot_memory.errors import InputError
+
+
+def shout(name: str) -> str:
+    if name.startswith("no"):
+        raise InputError(f"{name} is not there.")
+    return name.upper()
+
+
+def test_the_first_fault_stops() -> None:
+    assert open_each(["a", "b"], shout) == ["A", "B"]
+    with pytest.raises(InputError, match="no-1 is not there"):
+        open_each(["a", "no-1", "no-2"], shout)
+    assert not collect_failure("a", InputError("told to nobody"))
+
+
+def test_faults_can_be_collected() -> None:
+    with collecting_failures() as outer:
+        assert open_each(["no-1", "b", "no-2"], shout) == ["B"]
+        with collecting_failures() as inner:
+            assert open_each(["no-3"], shout) == []
+        assert collect_failure("c", InputError("c is odd."))
+    assert {name: str(error) for name, error in outer.items()} == {
+        "no-1": "no-1 is not there.",
+        "no-2": "no-2 is not there.",
+        "c": "c is odd.",
+    }
+    assert list(inner) == ["no-3"]
+    with pytest.raises(InputError):
+        open_each(["no-1"], shout)
+
+
+def test_other_errors_are_not_faults_of_the_data() -> None:
+    with collecting_failures(), pytest.raises(ZeroDivisionError):
+        open_each(["a"], lambda name: 1 / 0)
