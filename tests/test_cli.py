@@ -309,9 +309,10 @@ def test_run_report_export_and_a_damaged_record(vot, refuses, vos, tmp_path):
     assert "videos: 2 tracked" in ran.out
     assert "videos: 0 tracked, 2 complete before" in vot("run", *words, "--device", "cpu").out
 
-    reported = vot("report", "--split", vos)
+    reported = vot("report", "--split", vos, "--jf")
     assert reported.code == 0
     assert "fifo" in reported.out
+    assert "J&F" in reported.out
     assert list((tmp_path / "report").glob("*.csv"))
 
     exported = vot("export", "results", "masks", "--split", vos)
