@@ -102,7 +102,7 @@ def _write_vot(sequence: Sequence, folder: Path, link: bool) -> int:
     metadata = {
         "channels.color": f"color/%08d{suffix}",
         "format": "default",
-        "fps": f"{sequence.fps:g}",
+        "fps": _rate(sequence.fps),
         "name": sequence.name,
         "width": width,
         "height": height,
@@ -214,8 +214,12 @@ def _vos_frames_folder(sequences: Seq[Sequence]) -> str:
     """JPEGImages, with the frame rate in its name if it is one and not the usual."""
     rates = {sequence.fps for sequence in sequences}
     if len(rates) == 1 and (rate := rates.pop()) != VosLayout().fps and rate >= 1:
-        return f"JPEGImages_{rate:g}fps"
+        return f"JPEGImages_{_rate(rate)}fps"
     return "JPEGImages"
+
+
+def _rate(fps: float) -> str:
+    return str(int(fps)) if float(fps).is_integer() else repr(float(fps))
 
 
 def _lost_by_vot(sequences: Seq[Sequence]) -> tuple[str, ...]:
