@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vot_memory.commands.track import frame_names, offline_answers, online_answers
+from vot_memory.commands.track import (
+    Request,
+    frame_names,
+    offline_answers,
+    online_answers,
+    track,
+)
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt
-from vot_memory.datasets.rle import decode
 from vot_memory.datasets.video import open_video
 from vot_memory.engine import Engine
+from vot_memory.errors import InputError
+from vot_memory.progress import Silent
 from vot_memory.registry import load_policy
-from vot_memory.reports.overlay import OverlayWriter
 from vot_memory.tracking import Tracker
 
 FRAMES = 5
@@ -34,30 +40,25 @@ def prompts(clip):
     return {"1": MaskPrompt(mask), "2": BoxPrompt(box)}
 
 
-def len_of(done):
-    """A watch that looks away."""
-
-
-def online(video, backbone, prompts):
-    pictures = (video.frames[t] for t in range(FRAMES))
-    return online_answers(pictures, make_tracker(backbone, "sam2long"), prompts, len_of)
-
-
 def make_tracker(backbone, policy="fifo"):
     return Tracker(Engine(backbone), load_policy(policy), num_frames=FRAMES)
 
 
-def follow(video, tracker, prompts, count=FRAMES, watch=lambda done: None):
-    offline = tracker.policy.spec.offline
-    pictures = (video.frames[t] for t in range(count))
-    if offline:
-        return list(offline_answers(video, pictures, tracker, prompts, watch))
-    return list(online_answers(pictures, tracker, prompts, watch))
+def pictures(video):
+    return (video.frames[t] for t in range(FRAMES))
+
+
+def no_watch(done):
+    """Nobody looks."""
+
+
+def offline(video, tracker, prompts):
+    return offline_answers(video, pictures(video), tracker, prompts, no_watch)
 
 
 def test_answers_are_those_of_the_tracker(backbone, video, prompts):
     seen = []
-    found = follow(video, make_tracker(backbone), prompts, watch=seen.append)
+    found = list(online_answers(pictures(video), make_tracker(backbone), prompts, seen.append))
     assert seen == [1, 2, 3, 4, 5]
     tracker = make_tracker(backbone)
     for t, (picture, answer) in enumerate(found):
@@ -73,8 +74,8 @@ def test_answers_are_those_of_the_tracker(backbone, video, prompts):
 
 def test_an_answer_comes_before_the_next_picture_is_read(backbone, video, prompts):
     read = []
-    pictures = (read.append(t) or video.frames[t] for t in range(FRAMES))
-    for t, _ in enumerate(online_answers(pictures, make_tracker(backbone), prompts, len_of)):
+    shown = (read.append(t) or video.frames[t] for t in range(FRAMES))
+    for t, _ in enumerate(online_answers(shown, make_tracker(backbone), prompts, no_watch)):
         assert read == list(range(t + 1))
 
 
@@ -82,7 +83,8 @@ def test_revised_masks_replace_the_first_ones(backbone, video, prompts):
     tracker = make_tracker(backbone, "sam2long")
     revised = [np.eye(*video.size, k=t, dtype=bool) for t in range(FRAMES)]
     tracker.finish = lambda: ((t, {"1": mask}) for t, mask in enumerate(revised))
-    found = follow(video, tracker, {"1": prompts["1"]})
+    found = list(offline(video, tracker, {"1": prompts["1"]}))
+    assert len(found) == FRAMES
     for t, (picture, answer) in enumerate(found):
         assert answer.frame == t
         assert (picture == video.frames[t]).all()
@@ -93,9 +95,35 @@ def test_revised_masks_replace_the_first_ones(backbone, video, prompts):
 def test_masks_that_are_not_revised_stand(backbone, video, prompts):
     tracker = make_tracker(backbone, "sam2long")
     tracker.finish = lambda: None
-    plain = [tracker_answer.masks for _, tracker_answer in online(video, backbone, prompts)]
-    for (_, answer), masks in zip(follow(video, tracker, prompts), plain, strict=True):
-        assert (answer.masks == masks).all()
+    other = make_tracker(backbone, "sam2long")
+    plain = online_answers(pictures(video), other, prompts, no_watch)
+    for (_, found), (_, first) in zip(offline(video, tracker, prompts), plain, strict=True):
+        assert found.masks.any()
+        assert (found.masks == first.masks).all()
+
+
+@pytest.mark.parametrize("policy", ["first", "sam2long"])
+def test_files_are_named_after_the_frames(video, tmp_path, policy):
+    names = ["10", "11", "12", "13", "14"]
+    assert frame_names(video) == names
+    places = {"out": tmp_path / "overlay", "masks": tmp_path / "masks", "json": tmp_path / "json"}
+    request = Request(tmp_path / "video", boxes=("9,44,32,36",), policy=policy, limit=3, **places)
+    outcome = track(request, Silent())
+    assert outcome.failure is None
+    assert outcome.said[0].startswith("objects: 1, frames: 3, ")
+    assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == names[:3]
+    assert len(list((tmp_path / "overlay").iterdir())) == 3
+    assert len((tmp_path / "json").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("policy", ["first", "sam2long"])
+def test_a_damaged_file_leaves_nothing(video, tmp_path, policy):
+    (tmp_path / "video" / "13.png").write_bytes(b"torn")
+    places = {"out": tmp_path / "a.mp4", "masks": tmp_path / "masks", "json": tmp_path / "json"}
+    request = Request(tmp_path / "video", boxes=("9,44,32,36",), policy=policy, **places)
+    with pytest.raises(InputError, match=r"13\.png"):
+        track(request, Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 
 def test_frames_without_files_are_numbered(video):
