@@ -12,10 +12,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vot_memory.cli import app
+from vot_memory.commands import data_check
 from vot_memory.commands.data_check import SHOWN, check_data, lines, write_csv
+from vot_memory.datasets.checks import Checked
 from vot_memory.datasets.export import davis_palette
 from vot_memory.datasets.rle import encode
-from vot_memory.datasets.splits import BoxSpec, split_specs
+from vot_memory.datasets.splits import BoxSpec, Source, split_specs
+from vot_memory.datasets.vos import VosFolder
+from vot_memory.datasets.vot import VotLayout, load_vot
 from vot_memory.errors import InputError
 
 DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "DAVIS2016-240p"
@@ -149,7 +153,7 @@ def test_frames_that_lack_at_the_end(root: Path) -> None:
 def test_truth_with_gaps(root: Path) -> None:
     for t in (3, 4):
         (root / f"Annotations/480p/cow/{t:05d}.png").unlink()
-    assert problems(root) == {"cow": ["The video has no annotation in 00003 to 00004."]}
+    assert problems(root) == {"cow": ["The video has no annotation in frames 00003 to 00004."]}
 
 
 def test_objects_that_never_appear(root: Path) -> None:
@@ -163,7 +167,7 @@ def test_objects_that_never_appear(root: Path) -> None:
         labels(sav / f"Annotations_6fps/sav_1/000/{t:05d}.png", 1)
         labels(sav / f"Annotations_6fps/sav_1/001/{t:05d}.png")
     assert problems(sav) == {"sav_1": ["Object 001 never appears."]}
-    assert "note: Every 4th frame is annotated. (sav_1)" in lines(check_data(str(sav)))
+    assert "note: One frame in 4 is annotated. (sav_1)" in lines(check_data(str(sav)))
 
 
 def test_announcements(root: Path) -> None:
@@ -171,7 +175,7 @@ def test_announcements(root: Path) -> None:
     assert problems(root) == {
         "cow": [
             "Object 7 is announced but no mask shows it.",
-            "Object 2 is not announced but shows in 00000.",
+            "Object 2 is not announced but shows in frame 00000.",
         ]
     }
     (root / "meta.json").write_text('{"videos": {')
@@ -229,7 +233,7 @@ def test_vot_sequences(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("cow\npig\nemu\n")
     assert problems(tmp_path) == {}
     notes = [line for line in lines(check_data(str(tmp_path))) if line.startswith("note")]
-    assert notes == ["note: Object 1 has no annotation in 1. (3 sequences)"]
+    assert notes == ["note: Object 1 has no annotation in frame 1. (3 sequences)"]
     (tmp_path / "pig/groundtruth_1.txt").write_text("1,1,4,4\n" * 5)
     (tmp_path / "pig/groundtruth_2.txt").write_text("1,1,4,4\n1,1,four,4\n")
     (tmp_path / "cow/color/00000002.jpg").write_bytes(b"")
@@ -284,6 +288,28 @@ def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "lacks frame 00000002.jpg" in found[0][1]
     assert "groundtruth.txt has 2 boxes but" in found[1][1]
     assert "sequences: 2 here, 180 published." in [f.text for f in report.findings]
+
+
+def test_what_a_sequence_reads_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for t in range(1, 4):
+        frame(tmp_path / f"cow/color/{t:08d}.jpg")
+    (tmp_path / "cow/sequence").write_text("channels.color=color/%08d.jpg\n")
+    (tmp_path / "cow/groundtruth.txt").write_text("1,1,4,4\n" * 3)
+    (cow,) = load_vot(tmp_path)
+    source = Source(tmp_path, VotLayout(), lambda: [cow])
+    monkeypatch.setattr(data_check, "find_source", lambda split, data: source)
+    assert check_data("any").sequences == (Checked("cow", 3, 1, ()),)
+    assert not {"objects", "labels", "size"} & cow.__dict__.keys()
+
+
+def test_folders_that_may_not_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(folder: VosFolder, name: str, **_: object) -> Checked:
+        if name == "cow":
+            raise PermissionError(13, "Permission denied", "cow")
+        return Checked(name, T, 2, ())
+
+    monkeypatch.setattr(data_check, "check_vos_sequence", locked)
+    assert problems(root) == {"cow": ["[Errno 13] Permission denied: 'cow'"]}
 
 
 def test_what_cannot_be_checked(root: Path, tmp_path: Path) -> None:

@@ -74,10 +74,10 @@ def test_a_damaged_video_is_told_once_and_its_truth_looked_at() -> None:
     found = check_sequence(clip(track, frames=Frames(broken=(1, 2)))).findings
     assert texts(found) == [
         "a.mp4 is damaged at frame 1: replace it by a whole copy.",
-        "Object 1 has no annotation in 1.",
+        "Object 1 has no annotation in frame 1.",
     ]
     assert texts(check_sequence(clip(track, frames=Frames(broken=(1,))), quick=True).findings) == [
-        "Object 1 has no annotation in 1."
+        "Object 1 has no annotation in frame 1."
     ]
     (first, _) = check_sequence(clip(track, frames=Frames(broken=(0,))), quick=True).findings
     assert first.text == "a.mp4 is damaged at frame 0: replace it by a whole copy."
@@ -134,11 +134,11 @@ def test_gaps_in_numbers(names: list[str], gaps: list) -> None:
     ("annotated", "problems", "notes"),
     [
         (range(9), [], []),
-        (range(0, 9, 4), [], ["Every 4th frame is annotated."]),
-        ([0, 2, 4, 6], ["X has no annotation in 8."], ["Every second frame is annotated."]),
+        (range(0, 9, 4), [], ["One frame in 4 is annotated."]),
+        ([0, 2, 4, 6], ["X has no annotation in frame 8."], ["One frame in 2 is annotated."]),
         ([2, 3, 4, 5, 6, 7, 8], [], []),  # begins late
-        ([0, 1, 2, 3], ["X has no annotation in 4 to 8."], []),
-        ([0, 1, 3, 4, 7, 8], ["X has no annotation in 2, 5 to 6."], []),
+        ([0, 1, 2, 3], ["X has no annotation in frames 4 to 8."], []),
+        ([0, 1, 3, 4, 7, 8], ["X has no annotation in frames 2, 5 to 6."], []),
         ([0], [], ["X is annotated in a single frame: results can be made, not scored."]),
         ([], [], []),
     ],
@@ -153,5 +153,5 @@ def test_gaps_in_truth(annotated, problems: list[str], notes: list[str]) -> None
 def test_many_gaps_are_counted() -> None:
     annotated = [t for t in range(60) if t % 3]
     (found,) = truth_gaps("X", annotated, 60, allowed=False, names=[f"{t:05d}" for t in range(60)])
-    assert found.text.startswith("X has no annotation in 00003, 00006,")
+    assert found.text.startswith("X has no annotation in frames 00003, 00006,")
     assert found.text.endswith("00024 and 11 more gaps.")

@@ -127,7 +127,7 @@ def test_lvos_valid(tmp_path: Path, split: str) -> None:
     meta.write_text(json.dumps({"videos": {"0gVnFzq4": {"objects": objects}}}))
     assert told(split, tmp_path) == [
         "Object 3 is announced but no mask shows it.",
-        "Object 2 is not announced but shows in 00000011.",
+        "Object 2 is not announced but shows in frame 00000011.",
     ]
 
 

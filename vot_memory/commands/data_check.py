@@ -6,18 +6,21 @@ import csv
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from vot_memory.datasets.checks import Checked, Finding, check_sequence
 from vot_memory.datasets.loading import collecting_failures
+from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.splits import Official, Source, find_source
 from vot_memory.datasets.vos import VosLayout, find_vos
 from vot_memory.datasets.vos_checks import check_vos_sequence, read_meta
 from vot_memory.datasets.vot import VotLayout
 from vot_memory.errors import InputError
 
+Call = tuple[str, Callable[[], Checked]]  # name of a sequence, and what looks at it
 SHOWN = 10  # lines of one sequence on the terminal; the CSV file has all
 
 
@@ -54,7 +57,7 @@ class CheckReport:
 class _Plan:
     """What is to be looked at: one call a sequence."""
 
-    calls: list[tuple[str, Callable[[], Checked]]]
+    calls: list[Call]
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -110,10 +113,12 @@ def write_csv(report: CheckReport, path: Path) -> None:
 def lines(report: CheckReport) -> Iterator[str]:
     """The report for a terminal: problems by sequence, what is worth knowing, the summary."""
     yield report.name if report.name == str(report.root) else f"{report.name}: {report.root}"
-    wrong = [(name, finding) for name, finding in report.rows() if finding.problem]
-    for name in dict.fromkeys(name for name, _ in wrong):
+    wrong: dict[str, list[str]] = {}
+    for name, finding in report.rows():
+        if finding.problem:
+            wrong.setdefault(name, []).append(_below(report.root, finding.text))
+    for name, texts in wrong.items():
         yield name or "as a whole"
-        texts = [_below(report.root, finding.text) for n, finding in wrong if n == name]
         yield from (f"  {text}" for text in texts[:SHOWN])
         if len(texts) > SHOWN:
             yield f"  and {len(texts) - SHOWN} more; --csv FILE takes all"
@@ -122,9 +127,9 @@ def lines(report: CheckReport) -> Iterator[str]:
     if not wrong:
         yield "nothing is wrong" + (" as far as headers tell" if report.quick else "")
         return
-    affected = len({name for name, _ in wrong if name})
+    affected = len(wrong.keys() - {""})
     where = f", in {affected} of {len(report.sequences)} sequences" if affected else ""
-    yield f"problems: {len(wrong)}{where}"
+    yield f"problems: {sum(map(len, wrong.values()))}{where}"
 
 
 def _plan(source: Source, *, quick: bool) -> _Plan:
@@ -133,12 +138,13 @@ def _plan(source: Source, *, quick: bool) -> _Plan:
     with collecting_failures() as failures:
         sequences = source.read()
     gaps = isinstance(source.layout, VotLayout)  # whose format leaves frames without truth
-    calls: list[tuple[str, Callable[[], Checked]]] = [
-        (name, partial(Checked, name, 0, None, (Finding("sequence", str(error)),)))
-        for name, error in failures.items()
-    ]
-    calls += [(s.name, partial(check_sequence, s, quick=quick, gaps=gaps)) for s in sequences]
-    return _Plan(calls)
+
+    def look(sequence: Sequence) -> Checked:
+        # What a sequence reads it keeps, which would be too much of 50,000 videos.
+        return check_sequence(copy(sequence), quick=quick, gaps=gaps)
+
+    calls: list[Call] = [(name, partial(_unread, name, error)) for name, error in failures.items()]
+    return _Plan(calls + [(sequence.name, partial(look, sequence)) for sequence in sequences])
 
 
 def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
@@ -155,11 +161,16 @@ def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
     return _Plan([(name, partial(look, name)) for name in names], findings)
 
 
-def _run(
-    calls: list[tuple[str, Callable[[], Checked]]], threads: int, advanced: Callable[[str], object]
-) -> list[Checked]:
+def _unread(name: str, error: Exception) -> Checked:
+    return Checked(name, 0, None, (Finding("sequence", str(error)),))
+
+
+def _run(calls: list[Call], threads: int, advanced: Callable[[str], object]) -> list[Checked]:
     def look(name: str, call: Callable[[], Checked]) -> Checked:
-        checked = call()
+        try:
+            checked = call()
+        except (OSError, InputError) as error:  # such as a folder that may not be read
+            checked = _unread(name, error)
         advanced(name)
         return checked
 

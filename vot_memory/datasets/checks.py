@@ -235,15 +235,16 @@ def truth_gaps(
         return
     step = usual_step(annotated) or min(b - a for a, b in itertools.pairwise(annotated))
     if step > 1:
-        yield Finding("annotations", f"Every {_ordinal(step)} frame is annotated.", problem=False)
+        yield Finding("annotations", f"One frame in {step} is annotated.", problem=False)
     names = names or [str(t) for t in range(frames)]
     runs = []
     for here, there in zip(annotated, [*annotated[1:], frames], strict=True):
         if run := range(here + step, there, step):
             runs.append(names[run[0]] + (f" to {names[run[-1]]}" if len(run) > 1 else ""))
     if runs:
+        what = "frame" if len(runs) == 1 and " to " not in runs[0] else "frames"
         more = f" and {len(runs) - MOST_RUNS} more gaps" if len(runs) > MOST_RUNS else ""
-        text = f"{who} has no annotation in {', '.join(runs[:MOST_RUNS])}{more}."
+        text = f"{who} has no annotation in {what} {', '.join(runs[:MOST_RUNS])}{more}."
         yield Finding("annotations", text, problem=not allowed)
 
 
@@ -296,7 +297,3 @@ def _listed(what: str, names: Seq[str]) -> str:
     if len(names) == 1:
         return f"{what} {names[0]} is"
     return f"{what}s {names[0]} to {names[-1]} ({len(names)}) are"
-
-
-def _ordinal(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")

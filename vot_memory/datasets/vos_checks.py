@@ -208,9 +208,10 @@ def _compare(
         return
     for identity in sorted(announced.keys() - seen.keys(), key=natural_key):
         yield Finding("objects", f"Object {identity} is announced but no mask shows it.")
-    for identity in sorted(seen.keys() - announced.keys(), key=natural_key):
-        where = seen[identity][0] if seen[identity] else "no frame"
-        yield Finding("objects", f"Object {identity} is not announced but shows in {where}.")
+    for identity, names in seen.items():
+        if names and identity not in announced:
+            text = f"Object {identity} is not announced but shows in frame {names[0]}."
+            yield Finding("objects", text)
     known = {*frames, *_between(frames)}
     listed = {n for about in announced.values() for n in _listed_frames(about) if n not in known}
     for name in sorted(listed, key=natural_key):
