@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# Read when huggingface_hub is imported: no test downloads, or sees what its user has downloaded.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_CACHE"] = str(Path(__file__).parent / "no-such-cache")
 
 
 def pytest_addoption(parser):

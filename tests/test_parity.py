@@ -94,7 +94,7 @@ def test_nano_three_objects_one_late(nano, video):
 @pytest.mark.parametrize("kind", PROMPTS)
 def test_hiera_tiny_at_256(video, kind):
     """The real architecture, randomly initialised: every branch of the 2.1 configuration."""
-    config = Path(str(models.resources.files("sam2"))) / models.SAM2["sam2.1-t"]
+    config = models.find_config("sam2.1-t")
     hiera = pair(config, None, image_size=256)
     target = biggest_objects(video[2], 0)[0]
     short = video[0], video[1][:10], video[2]

@@ -381,7 +381,7 @@ def test_wrong_shards(shard):
         (("fifo",), {"tracker": "sam"}, "Unknown tracker 'sam'"),
         (("fifoo",), {}, "did you mean 'fifo'"),
         (("fifo",), {"model": "nan"}, "did you mean 'nano'"),
-        (("fifo",), {"model": "sam2.1-t"}, "needs weights"),
+        (("fifo",), {"model": "sam2.1-t"}, "not in the cache"),
         (("fifo",), {"seed": -1}, "Seed -1"),
         (("fifo",), {"threads": 0}, "--threads 0"),
         (("fifo", "fifo"), {}, "given twice"),

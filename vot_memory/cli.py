@@ -14,6 +14,7 @@ from vot_memory import __version__, cli_data, cli_vot
 from vot_memory.cli_options import (
     Box,
     Checkpoint,
+    Compile,
     Data,
     Device,
     Dtype,
@@ -97,6 +98,7 @@ def run(
     ] = "common",
     device: Device = "auto",
     dtype: Dtype = "auto",
+    compile_: Compile = False,
     seed: Seed = 0,
     limit: Limit = None,
     non_overlap: NonOverlap = False,
@@ -120,6 +122,7 @@ def run(
         protocol=cast("Protocol", protocol),
         device=device,
         dtype=dtype,
+        compile=compile_,
         seed=seed,
         non_overlap=non_overlap,
         limit=limit,
@@ -161,6 +164,7 @@ def sweep(
     init: Init = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    compile_: Compile = False,
     seed: Seed = 0,
     limit: Limit = None,
     non_overlap: NonOverlap = False,
@@ -185,6 +189,7 @@ def sweep(
         init=cast("PromptKind | None", init),
         device=device,
         dtype=dtype,
+        compile=compile_,
         seed=seed,
         non_overlap=non_overlap,
         limit=limit,
@@ -263,6 +268,7 @@ def track(
     image_size: ImageSize = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    compile_: Compile = False,
     limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
     non_overlap: NonOverlap = False,
     raw: Annotated[
@@ -298,6 +304,7 @@ def track(
         image_size=image_size,
         device=device,
         dtype=dtype,
+        compile=compile_,
         limit=limit,
         non_overlap=non_overlap,
         json=json,
@@ -408,6 +415,7 @@ def verify(
     image_size: ImageSize = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
+    compile_: Compile = False,
     limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
 ) -> None:
     """Compare our FIFO with sam2's own video predictor, on your weights and video."""
@@ -426,6 +434,7 @@ def verify(
         image_size=image_size,
         device=device,
         dtype=dtype,
+        compile=compile_,
         limit=limit,
     )
     name, frame = found.where
@@ -438,6 +447,20 @@ def verify(
     )
     typer.echo("equal" if found.equal else "NOT equal")
     raise typer.Exit(0 if found.equal else 1)
+
+
+@app.command()
+def doctor(
+    data: Data = None,
+    out: Out = Path("results"),
+) -> None:
+    """Say what is installed and found here, and what to do about the rest."""
+    from vot_memory.commands import doctor as command
+
+    findings = command.doctor(data, out)
+    for finding in findings:
+        typer.echo(str(finding))
+    raise typer.Exit(command.exit_code(findings))
 
 
 def _run(settings: "RunSettings") -> "RunReport":

@@ -17,6 +17,9 @@ ImageSize = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the image encoder; results are kept apart.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="[POLICY.]OPTION=VALUE", help="Option of the policies; repeat."),

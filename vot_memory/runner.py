@@ -41,7 +41,8 @@ class RunSettings:
         image_size: side of the model's input in pixels; None is the model's own.
         init: prompt; None is mask in `common` and the policy's preset in `release`, and box on data
             that have only boxes.
-        protocol: common or release. device, dtype: as `vot_memory.models.load_model` takes them.
+        protocol: common or release.
+        device, dtype, compile: as `vot_memory.models.load_model` takes them.
         seed: of every policy that has an option `seed` which is not set.
         non_overlap: give every pixel to one object.
         limit: run the first so many sequences. shard: "i/n" runs every n-th of them, i = 1..n.
@@ -59,6 +60,7 @@ class RunSettings:
     protocol: Protocol = "common"
     device: str = "auto"
     dtype: str = "auto"
+    compile: bool = False
     seed: int = 0
     non_overlap: bool = False
     limit: int | None = None
@@ -125,6 +127,7 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
         settings.checkpoint,
         device=settings.device,
         dtype=settings.dtype,
+        compile=settings.compile,
         image_size=settings.image_size,
     )
     tracker = hosting(

@@ -79,6 +79,7 @@ def verify(
     image_size: int | None = None,
     device: str = "auto",
     dtype: str = "float32",
+    compile: bool = False,
     limit: int | None = None,
 ) -> Verification:
     """Run both on `frames` and measure the difference.
@@ -91,10 +92,16 @@ def verify(
         image_size: side of the model's input.
         device: where both run.
         dtype: precision of both.
+        compile: compile ours, to see what that changes.
         limit: only the first frames.
     """
     backbone = models.load_model(
-        model, checkpoint, image_size=image_size, device=device, dtype=dtype
+        model,
+        checkpoint,
+        image_size=image_size,
+        device=device,
+        dtype=dtype,
+        compile=compile,
     )
     config, weights = models.locate(model, checkpoint)
     predictor = models.build(config, image_size, target=PREDICTOR)

@@ -95,7 +95,7 @@ def test_every_configuration_has_the_published_size(name):
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize(("name", "size"), [("sam2.1-t", 256), ("sam2-t", 256), ("sam2.1-t", 512)])
+@pytest.mark.parametrize(("name", "size"), [("sam2-t", 256), ("sam2.1-t", 512)])
 def test_fifo_is_sam2s_own_predictor(files, pictures, name, size):
     found = verify(
         pictures, {"1": Started(0, BOX)}, name, files[name], image_size=size, device="cpu"

@@ -73,12 +73,12 @@ def _trackers() -> Rows:
 
 
 def _models() -> Rows:
-    from vot_memory.models import EMBEDDED, model_names
+    from vot_memory.models import EMBEDDED, SAM2, cached
 
-    rows = [
-        [name, "in this package" if name in EMBEDDED else "give --checkpoint FILE"]
-        for name in model_names()
-    ]
+    rows = [[name, "in this package"] for name in EMBEDDED]
+    for name, published in SAM2.items():
+        place = "in the cache" if cached(name) else "downloaded when first used"
+        rows.append([name, f"{published.repo}, {place}"])
     rows.append(["FILE.yaml", "any sam2 model configuration; give --checkpoint FILE"])
     return ["model", "weights"], rows
 

@@ -54,6 +54,7 @@ class Request:
     image_size: int | None = None
     device: str = "auto"
     dtype: str = "auto"
+    compile: bool = False
     limit: int | None = None
     non_overlap: bool = False
     json: Path | None = None
@@ -300,6 +301,7 @@ def _make_tracker(
         request.checkpoint,
         device=request.device,
         dtype=request.dtype,
+        compile=request.compile,
         image_size=request.image_size,
     )
     kind = next(iter(prompts.values())).kind  # the same for all; see `parse_prompts`

@@ -50,7 +50,7 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     image_size: int | None = None,
-    compiled: bool = False,
+    compile: bool = False,
 ) -> Backbone:
     """Load a frozen model.
 
@@ -64,7 +64,7 @@ def load_model(
         device: auto, cpu, cuda, cuda:1, mps.
         dtype: float32, bfloat16, float16, or auto (bfloat16 on CUDA, else float32).
         image_size: side of the square input in pixels; None = the configuration's.
-        compiled: compile the image encoder.
+        compile: compile the image encoder (`compile_encoder`).
 
     Raises:
         InputError: unknown name, no weights, weights that do not fit, or no such device.
@@ -81,7 +81,7 @@ def load_model(
     stem = Path(name).stem if _is_file_name(name) else name
     label = f"{stem}@{fingerprint(weights)[:12]}"
     load_weights(model, weights)
-    if not compiled:
+    if not compile:
         return Backbone(model, label, where, precision)
     backbone = Backbone(model, f"{label}+compiled", where, precision)
     compile_encoder(backbone)
