@@ -1,8 +1,8 @@
 """From result records to the six measures: 64 sequences, 127 objects, 80 frames, 480x854.
 
-The same load took the VOT toolkit 0.9.0 20.4 s with one worker (measured apart, on two cores). J and
-F and, for comparison, decoding of whole pictures, as evaluators commonly do, run on an eighth of the
-load. vos-benchmark 0.1.0 takes 12.5 ms a mask for J and F (measured apart, pictures decoded before).
+The same load took the VOT toolkit 0.9.0 20.4 s with one worker (measured apart, on two cores). J
+and F, and for comparison decoding of whole pictures, as evaluators commonly do, run on an eighth of
+the load; vos-benchmark 0.1.0 takes 12.5 ms a mask for J and F (measured apart, without decoding).
 """
 
 import json

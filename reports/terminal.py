@@ -94,11 +94,11 @@ def _further(table: Table, further: FurtherTable) -> Grid:
     """Some further measures and the difference in one of them."""
     compared = table.baseline is not None and len(further.rows) > 1
     columns = [column for column in further.columns if column.brief]
-    heads = [column.head for column in columns]
+    heads = [column.head.replace(" ", "\n") for column in columns]
     if compared:
-        heads.append(f"{further.compared.head} {MINUS} {one_line(table.baseline or '')}")
-    heads = [head.replace(" ", "\n", 1) for head in heads]
-    grid = _grid("policy", *heads, *(["95% interval"] if compared else []))
+        measure = further.compared.head.replace(" ", "\n")
+        heads += [f"{measure}\n{MINUS} {one_line(table.baseline or '')}", "95% interval"]
+    grid = _grid("policy", *heads)
     for label in further.rows["label"]:
         row = further.row(label)
         cells = [_ranked(further.ranks, label, c.name, row[c.name], c.digits) for c in columns]
