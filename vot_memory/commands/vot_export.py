@@ -56,7 +56,7 @@ def export_trajectories(
     places = {out / _identifier(tracker or folder.path.name): folder for folder in folders}
     for place, folder in places.items():
         check_new_folder(place)
-        _check_complete(folder, loaded)
+        check_complete(folder, loaded)
     buildings = {place: place.with_name(f".{place.name}.{os.getpid()}.tmp") for place in places}
     try:
         for place, folder in places.items():
@@ -79,7 +79,7 @@ def trajectory_stem(sequence: Sequence, identity: str) -> str:
 
 def _export_sequence(folder: RunFolder, sequence: Sequence, target: Path, suffix: str) -> None:
     target.mkdir(parents=True)
-    seconds = _seconds_a_frame(folder, sequence)
+    seconds = seconds_a_frame(folder, sequence)
     for track in sequence.objects:
         stem = trajectory_stem(sequence, track.id)
         record = folder.read(sequence.name, track.id)
@@ -96,7 +96,8 @@ def _regions(record: Record) -> list[Region]:
     return regions
 
 
-def _seconds_a_frame(folder: RunFolder, sequence: Sequence) -> float | None:
+def seconds_a_frame(folder: RunFolder, sequence: Sequence) -> float | None:
+    """Mean time of encoding and tracking over a video; None if it was not recorded."""
     path = folder.path / "timing" / f"{sequence.name}.json"
     try:
         timing = json.loads(path.read_text(encoding="utf-8"))
@@ -106,11 +107,12 @@ def _seconds_a_frame(folder: RunFolder, sequence: Sequence) -> float | None:
         return None  # timing is a by-product: without it there is no time file
 
 
-def _check_complete(folder: RunFolder, split: Split) -> None:
+def check_complete(folder: RunFolder, split: Split) -> None:
+    """Raise `InputError` unless a run has all videos of a split."""
     if missing := folder.missing(split.sequences):
         raise InputError(
             f"{folder.path} lacks {len(missing)} of {len(split.sequences)} videos ({missing[0]} "
-            "first), and the toolkit takes only complete results: run the rest."
+            "first), and only complete results can be compared: run the rest."
         )
 
 
