@@ -193,6 +193,31 @@ def test_what_else_a_tracker_may_answer(tmp_path, data, split) -> None:
     assert (identity.tracker, identity.policy, identity.model) == ("imported", "other", "unknown")
 
 
+def test_boxes_are_answered_by_boxes(tmp_path) -> None:
+    boxes = (
+        (2.0, 3.0, 4.0, 5.0),
+        (3.0, 3.0, 4.0, 5.0),
+        None,
+        (0.0, 0.0, 0.0, 0.0),
+        (4.0, 3.0, 4.0, 5.0),
+    )
+    pictures = np.zeros((T, *SIZE, 3), np.uint8)
+    video = Sequence("solo", pictures, (ObjectTrack("1", 0, (None,) * T, boxes),), SIZE, 30.0, "a")
+    convert([video], tmp_path / "data", "vot")
+    place = tree(tmp_path / "tree")
+    answers = [Special(1), Rectangle(3, 3, 4, 5), Special(0), Special(2), Rectangle(6, 3, 4, 5)]
+    write_trajectory(place / "solo_001.bin", answers)
+    import_trajectories(tmp_path / "tree", str(tmp_path / "data"), tmp_path / "imported")
+    folders = open_results(tmp_path / "imported")
+    assert folders[0].identity.prompt == "box"
+    prompt = decode(folders[0].read("solo", "1").rles()[0])
+    assert prompt[3:8, 2:6].all()
+    assert prompt.sum() == 20
+    split = load_split(str(tmp_path / "data"))
+    ((table,), _) = make_tables(folders, lambda name: split, "fifo")
+    assert table.overview["Q"].item() == pytest.approx((1 + 1 + 1 / 3) / 3)  # equal, absent, half
+
+
 def tree(root: Path, name: str = "a", frames: int = T) -> Path:
     place = root / name / "baseline" / "solo"
     place.mkdir(parents=True)

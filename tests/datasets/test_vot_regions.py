@@ -150,7 +150,9 @@ def test_only_unknown_regions_have_no_mask() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("m0,0,2,2,5", "the runs of the mask cover 5 pixels but its box 2x2 has 4"),
+        ("m0,0,2,2,5", "the runs of the mask cover more than its box 2x2, which has 4 pixels"),
+        ("m0,0,2,2,9223372036854775807,9223372036854775807", "cover more than its box 2x2"),
+        ("m0,0,70000,2,0", "the box of the mask, 70000x2, is larger than 65535 pixels"),
         ("m0,0,2", "'m0,0,2' lacks the width and height of the mask"),
         ("m0,0,2,2,-1,5", "is no mask, which reads mX,Y,WIDTH,HEIGHT,RUN,RUN,..."),
         ("m0,0,2,2,,4", "is no mask"),

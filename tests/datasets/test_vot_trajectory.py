@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path) -> None
         (struct.pack("<hIBH4f", 1, 1, 2, 2, 1, 2, 3, 4)[:-1], r"byte 6 \(the file ends there\)"),
         (
             struct.pack("<hIB2h4H", 1, 1, 3, 0, 0, 2, 2, 1, 5),
-            r"byte 6 \(the runs of the mask cover 5 pixels but its box 2x2 has 4\)",
+            r"byte 6 \(the runs of the mask cover more than its box 2x2",
         ),
     ],
 )

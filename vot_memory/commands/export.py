@@ -67,16 +67,20 @@ def chosen_runs(
     if (results / "identity.json").is_file():
         folders = [RunFolder.open(results)]
     else:
-        folders = open_results(results, split if split in split_names() else None)
+        folders = open_results(results)
+    loaded = None if split is None else load_split(split, data=data)
+    if loaded is not None:
+        folders = [f for f in folders if f.identity.dataset == loaded.name] or folders
     names = sorted({folder.identity.dataset for folder in folders})
     if len(names) > 1:
         raise InputError(f"{results} has results on {' and '.join(names)}: choose one by --split.")
-    if split is None and names[0] not in split_names():
-        raise InputError(
-            f"The results on {names[0]} do not tell how its frames are called: give the folder "
-            "that was run as --split."
-        )
-    loaded = load_split(split or names[0], data=data)
+    if loaded is None:
+        if names[0].partition("@")[0] not in split_names():
+            raise InputError(
+                f"The results on {names[0]} do not tell how its frames are called: give the folder "
+                "that was run as --split."
+            )
+        loaded = load_split(names[0], data=data)
     for folder in folders:
         if folder.identity.dataset_digest != loaded.digest:
             raise InputError(

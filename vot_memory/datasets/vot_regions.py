@@ -31,6 +31,7 @@ from vot_memory.datasets.rle import RLE, decode, encode
 from vot_memory.errors import InputError
 
 Runs = NDArray[np.int64]
+LARGEST: Final = 65535  # side of a mask's box that the binary form holds
 _MASK: Final = re.compile(r"m-?\d+,-?\d+(,\d+)+", re.ASCII)
 
 
@@ -266,10 +267,12 @@ def _parse_mask(text: str) -> Mask:
 
 def checked_mask(x: int, y: int, width: int, height: int, runs: Runs) -> Mask:
     """A mask whose runs fit its box; raises ValueError where they do not."""
-    if (total := int(runs.sum())) > width * height:
+    if max(width, height) > LARGEST:
+        raise ValueError(f"the box of the mask, {width}x{height}, is larger than {LARGEST} pixels")
+    if runs.max(initial=0) > width * height or runs.sum() > width * height:
         raise ValueError(
-            f"the runs of the mask cover {total} pixels but its box {width}x{height} has "
-            f"{width * height}"
+            f"the runs of the mask cover more than its box {width}x{height}, which has "
+            f"{width * height} pixels"
         )
     return Mask(x, y, width, height, runs)
 
