@@ -331,25 +331,29 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="vos: palette PNG, as DAVIS; sav: a folder an object, as SA-V; vot: trajectories.",
+            help="vos: palette PNG, as DAVIS; sav: a folder an object, as SA-V; vot: trajectories; "
+            "boxes: x,y,width,height, as TrackingNet; got10k: the same in folders.",
         ),
     ] = "vos",
     split: MaybeSplit = None,
     data: Data = None,
 ) -> None:
-    """Write the masks of results as files that evaluation servers take."""
+    """Write the masks or boxes of results as files that evaluation servers take."""
+    from vot_memory.commands.box_export import export_boxes
     from vot_memory.commands.export import export_results
     from vot_memory.commands.vot_export import export_trajectories
     from vot_memory.errors import unknown
 
-    if format_ not in (formats := ["vos", "sav", "vot"]):
+    if format_ not in (formats := ["vos", "sav", "vot", "boxes", "got10k"]):
         raise unknown("format", format_, formats)
     if format_ == "vot":
         made = export_trajectories(results, out, split, data)
+    elif format_ in ("boxes", "got10k"):
+        made = export_boxes(results, out, split, data, got10k=format_ == "got10k")
     else:
         made = export_results(results, out, split, data, apart=format_ == "sav")
     for written in made:
-        typer.echo(f"videos: {written.sequences}, masks are in {written.folder}")
+        typer.echo(f"videos: {written.sequences}, files are in {written.folder}")
         if written.overlapping:
             typer.echo(
                 f"  {written.overlapping} pixels lay in several masks and went to the object with "
