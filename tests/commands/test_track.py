@@ -11,6 +11,7 @@ from vot_memory.commands.track import (
     online_answers,
     track,
 )
+from vot_memory.commands.track_outputs import STDOUT, JsonLines
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt
 from vot_memory.datasets.video import open_video
 from vot_memory.engine import Engine
@@ -123,6 +124,21 @@ def test_a_damaged_file_leaves_nothing(video, tmp_path, policy):
     request = Request(tmp_path / "video", boxes=("9,44,32,36",), policy=policy, **places)
     with pytest.raises(InputError, match=r"13\.png"):
         track(request, Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["video"]
+
+
+def test_a_reader_that_goes_away_is_no_failure(video, tmp_path, monkeypatch):
+    def add(self, picture, answer):
+        if answer.frame == 2:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(JsonLines, "add", add)
+    request = Request(tmp_path / "video", boxes=("9,44,32,36",), json=STDOUT)
+    assert len(track(request, Silent()).said) == 1
+    outcome = track(dataclasses.replace(request, masks=tmp_path / "masks"), Silent())
+    assert outcome.failure is None
+    assert outcome.said[0].startswith("objects: 1, frames: 2, ")
+    assert outcome.said[1:] == ["The reader of --json went away, so nothing else was written."]
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 

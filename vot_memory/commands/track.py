@@ -109,15 +109,15 @@ def _track(request: Request, source: Sequence | Stream, progress: Progress) -> O
         progress.unit(source.name, 1, count)
         run.write(found)
         seconds = time.perf_counter() - start
-        if count is not None:  # of a stream the last line says as much
+        if count == run.frames:  # of a stream the last line says as much
             progress.done(source.name, seconds)
     said = f"objects: {len(prompts)}, frames: {run.frames}, {run.frames / seconds:.1f} frames/s"
     if isinstance(source, Stream) and source.dropped is not None:
         said += f", dropped: {source.dropped}"
-    if run.abandoned and not run.keep:
-        return Outcome([said, "The reader of --json went away, so nothing else was written."])
     places = {"overlay": request.out, "masks": request.masks, "json": request.json}
     written = [f"{what}: {place}" for what, place in places.items() if place not in (None, STDOUT)]
+    if written and run.abandoned and not run.keep:
+        written = ["The reader of --json went away, so nothing else was written."]
     return Outcome([said, *written], run.failure)
 
 
