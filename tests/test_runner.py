@@ -393,6 +393,18 @@ def test_bad_input_writes_nothing(videos, tmp_path, policies, changes, sentence)
     assert not (tmp_path / "results").exists()
 
 
+def test_a_split_of_boxes_has_no_other_prompt(tmp_path, monkeypatch):
+    pictures = [np.zeros((SIZE, SIZE, 3), np.uint8)] * 2
+    track = ObjectTrack("1", 0, (None, None), ((1, 1, 5, 5), None))
+    boxed = Sequence("a", pictures, (track,), (SIZE, SIZE), 30, "d")
+    split = Split("boxes", [boxed], "nano", "test", "d", prompt="box")
+    monkeypatch.setattr("vot_memory.datasets.splits.load_split", lambda *a, **k: split)
+    with pytest.raises(InputError, match="Split boxes is annotated by boxes and has no mask prom"):
+        run(make_settings(tmp_path / "results", "fifo", init="mask"))
+    assert not (tmp_path / "results").exists()
+    assert run(make_settings(tmp_path / "results", "fifo", init="box")).failed == []
+
+
 def test_a_split_without_objects(videos, tmp_path):
     videos[:] = [dataclasses.replace(v, objects=()) for v in videos]
     with pytest.raises(InputError, match="Split squares has no annotated object"):

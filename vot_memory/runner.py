@@ -121,6 +121,11 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
     split = load_split(settings.split, limit=settings.limit, data=settings.data)
     if not any(_may_have_objects(s) for s in split.sequences):
         raise InputError(f"Split {split.name} has no annotated object: annotate first frames.")
+    if split.prompt == "box" and settings.init not in (None, "box"):
+        raise InputError(
+            f"Split {split.name} is annotated by boxes and has no {settings.init} prompt: "
+            "give --init box or leave it out."
+        )
     _use_threads(settings.threads)
     backbone = load_model(
         settings.model or split.default_model,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vot_memory.commands.data_check import check_data
 from vot_memory.datasets.boxes import BoxLayout, load_boxes
 from vot_memory.datasets.splits import split_specs
 from vot_memory.errors import InputError
@@ -135,6 +136,15 @@ def test_nfs_may_have_one_box_less_or_more_than_frames(tmp_path: Path) -> None:
         text(tmp_path / "bee/240/bee.txt", *vatic(rows))
         with pytest.raises(InputError, match=rf"bee.txt has {rows} boxes but .*bee has 10 frames"):
             load_one(tmp_path, layout("nfs-240"))
+
+
+def test_data_check_knows_that_nfs_may_lack_its_last_box(tmp_path: Path) -> None:
+    root = tmp_path / "NfS"
+    frames(root / "bee/240/bee", [f"{t:05d}.jpg" for t in range(1, 11)])
+    text(root / "bee/240/bee.txt", *vatic(9))
+    found = [finding for _, finding in check_data("nfs-240", tmp_path).rows()]
+    assert {finding.kind for finding in found if finding.problem} == {"counts"}  # 1 of 100 videos
+    assert any("no annotation in 9" in finding.text for finding in found)
 
 
 def test_nfs_as_rearranged(tmp_path: Path) -> None:

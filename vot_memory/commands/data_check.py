@@ -137,7 +137,8 @@ def _plan(source: Source, *, quick: bool) -> _Plan:
         return _plan_vos(source, source.layout, quick=quick)
     with collecting_failures() as failures:
         sequences = source.read()
-    gaps = isinstance(source.layout, VotLayout)  # whose format leaves frames without truth
+    # VOT's format leaves frames without truth, and NfS may lack the last box.
+    gaps = isinstance(source.layout, VotLayout) or getattr(source.layout, "slack", 0) > 0
 
     def look(sequence: Sequence) -> Checked:
         # What a sequence reads it keeps, which would be too much of 50,000 videos.
