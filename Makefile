@@ -1,7 +1,8 @@
-# make demo | test | lint | bench. Variables: PYTHON (3.11 or newer), VENV, TORCH.
+# make demo | test | lint | bench. Variables: PYTHON (3.11 or newer), VENV, TORCH, VOTENV.
 
 PYTHON ?= python3
 VENV   ?= .venv
+VOTENV ?= .venv-vot
 TORCH  ?= torch==2.13.0
 DEMO   ?= results/demo
 
@@ -11,11 +12,12 @@ LIMITS  := $(VENV)/constraints.txt
 POLICIES := $(addprefix --policy ,fifo samurai dam4sam sam2long random)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test fast parity lint bench clean
+.PHONY: help install dev votenv demo test fast parity lint bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make install   make $(VENV) and install vot-memory into it"
+	@echo "make votenv    make $(VOTENV) with the VOT toolkit (600 MB), which one test runs"
 	@echo "make demo      run five memory policies on an embedded split and report"
 	@echo "make test      install what development needs and run every test"
 	@echo "make fast      only the tests that take seconds"
@@ -48,6 +50,16 @@ $(VENV)/installed: pyproject.toml $(VENV)/engine
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) -c $(LIMITS) -e '.[dev]'
+	@touch $@
+
+votenv: $(VOTENV)/installed
+
+# Apart from our own environment: the toolkit is GPL-3, and nothing of ours imports it. With
+# attributee 0.1.10 it cannot be imported on Python 3.11 and newer.
+$(VOTENV)/installed:
+	$(PYTHON) -m venv $(VOTENV)
+	$(VOTENV)/bin/python -m pip install -qq --disable-pip-version-check \
+	  'vot-toolkit==0.9.*' 'attributee<0.1.10'
 	@touch $@
 
 demo: $(VENV)/installed

@@ -67,8 +67,6 @@ def init_workspace(
         log=log,
     )
     entry = vot_workspace.make_entry(workspace, choice, name, timeout)
-    if test:
-        vot_selftest.check_installed()
     used = vot_workspace.add_tracker(workspace, entry, stack)
     typer.echo(f"[{entry.name}] is in {workspace / vot_workspace.REGISTRY}, stack {used}")
     failed = False

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.errors import InputError
-from vot_memory.trackers.vot import INSTALL, to_mask
+from vot_memory.datasets.rle import RLE, decode, encode
+from vot_memory.datasets.vot_regions import (
+    Region,
+    format_region,
+    mask_region,
+    parse_region,
+    rle_of_region,
+)
 
 FRAMES = 8
 SIZE = 96, 128  # height, width: not square, so that exchanged axes are found out
 SIDE, STEP = 28, 4  # of the squares and of their motion, pixels
 COLOURS = np.array([[220, 60, 50], [60, 200, 70], [70, 90, 230]], np.uint8)
 SHOWN = 12  # last lines of a tracker's messages
+PREFIX, REASON = "@@TRAX:", "trax.reason="
+_MESSAGE = re.compile(PREFIX + r"(\w+)(.*)")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True)
@@ -43,16 +52,6 @@ class Trial:
     overlap: float = 0.0
     start: float = 0.0
     frame: float = 0.0
-
-
-def check_installed() -> None:
-    """Raise `InputError` unless vot-trax can be imported."""
-    try:
-        import trax  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"An entry cannot be tried without vot-trax: {INSTALL}, or give --no-test."
-        ) from error
 
 
 def describe(trial: Trial) -> list[str]:
@@ -116,51 +115,72 @@ class _TrialError(Exception):
 
 
 class _Tracker:
-    """A started tracker, seen from the toolkit's side."""
+    """A started tracker, seen from the toolkit's side of the TraX protocol.
 
-    def __init__(self, process: subprocess.Popen[bytes], timeout: float) -> None:
-        from trax.client import Client
+    A message is a line with a prefix, a word, and arguments in double quotes; an object more is a
+    line more. Lines without the prefix are what the tracker prints, and are not read. (The client
+    of vot-trax 4.0 takes the whole process with it when a tracker is killed.)
+    """
 
+    def __init__(self, process: subprocess.Popen[str], timeout: float) -> None:
         self._process, self._timeout = process, timeout
-        pipes = [pipe.fileno() for pipe in (process.stdin, process.stdout) if pipe]
         with self._patience("start"):
-            self._client = Client(
-                tuple(pipes), log=lambda message: None
-            )  # 4.0.2 fails without a log
+            self._receive("hello", 1)
 
-    def ask(self, picture: Path, begins: Sequence[Any] = ()) -> list[Any]:
-        """Send a picture, and regions with the first one; the regions that answer it."""
-        from trax import FileImage
-
-        image = {"color": FileImage.create(str(picture))}
+    def ask(self, picture: Path, begins: Sequence[RLE], objects: int) -> list[Region]:
+        """Send a picture, and first masks with the first one; a region of every object."""
+        regions = [format_region(mask_region(rle)).replace("m", "mask:") for rle in begins]
         with self._patience(f"answer {picture.name}"):
-            if begins:
-                answers, _ = self._client.initialize(image, [(b, {}) for b in begins], {})
-            else:
-                answers, _ = self._client.frame(image, {}, [])
-        return [region for region, _ in answers]
+            for region in regions:
+                self._send("initialize", region)
+            self._send("frame", f"file://{picture}")
+            return [_parsed(arguments[0]) for arguments in self._receive("state", objects)]
 
     def quit(self) -> None:
         """Say goodbye."""
-        self._client.quit()
+        with self._patience("end"):
+            self._send("quit")
+            self._process.wait(self._timeout)
+
+    def _send(self, word: str, *arguments: str) -> None:
+        quoted = "".join(f'"{_escaped(argument)}" ' for argument in arguments)
+        assert self._process.stdin is not None  # noqa: S101
+        self._process.stdin.write(f"{PREFIX}{word} {quoted}\n")
+        self._process.stdin.flush()
+
+    def _receive(self, word: str, count: int) -> list[list[str]]:
+        """The arguments of the next messages, which must all be of one kind."""
+        assert self._process.stdout is not None  # noqa: S101
+        messages: list[list[str]] = []
+        while len(messages) < count:
+            line = self._process.stdout.readline()
+            if not line:
+                raise EOFError
+            message = _MESSAGE.search(line)
+            if message is None:
+                continue
+            arguments = [_unescaped(text) for text in _QUOTED.findall(message[2])]
+            if message[1] == "quit":
+                raise _TrialError(_reason(arguments))
+            if message[1] != word or (word == "state" and not arguments):
+                raise _TrialError(f"it sent {line.strip()!r} where {word!r} was due")
+            messages.append(arguments)
+        return messages
 
     @contextmanager
     def _patience(self, task: str) -> Iterator[None]:
-        """Turn what TraX raises into a reason; a tracker that does not answer is ended."""
-        from trax import TraxException
-
+        """Say what ended a tracker before its answer; one that does not answer is ended."""
         timer = threading.Timer(self._timeout, self._process.kill)
         timer.start()
         try:
             yield
-        except TraxException as error:
-            if timer.finished.is_set():
-                reason = f"it did not {task} within {self._timeout:g} s"
-            elif "session: " in str(error):  # the reason that the tracker gave
-                reason = str(error).partition("session: ")[2]
-            else:
-                reason = f"it ended and did not {task}"
-            raise _TrialError(reason) from error
+        except (EOFError, OSError, subprocess.TimeoutExpired) as error:
+            late = timer.finished.is_set()
+            raise _TrialError(
+                f"it did not {task} within {self._timeout:g} s"
+                if late
+                else f"it ended and did not {task}"
+            ) from error
         finally:
             timer.cancel()
 
@@ -173,18 +193,23 @@ def _started(
     with messages.open("wb") as errors:
         try:
             process = subprocess.Popen(  # noqa: S603
-                command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+                command,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise _TrialError(f"{command[0]} cannot be started ({error.strerror})") from error
-        with process:
-            try:
-                tracker = _Tracker(process, timeout)
-                yield tracker
-                tracker.quit()
-                process.wait(timeout)
-            finally:
-                process.kill()
+        try:
+            yield _Tracker(process, timeout)
+        finally:
+            process.kill()
+            with suppress(OSError):  # what could not be sent any more
+                process.communicate()
 
 
 def _follow(
@@ -193,24 +218,33 @@ def _follow(
     """Track the video: mean overlap with the truth, and seconds a frame."""
     overlaps, seconds = [], []
     for t, picture in enumerate(pictures):
+        begins = [encode(mask) for mask in truth[0]] if t == 0 else []
         start = time.perf_counter()
-        regions = tracker.ask(picture, [_cropped(m) for m in truth[0]] if t == 0 else ())
+        regions = tracker.ask(picture, begins, truth.shape[1])
         seconds.append(time.perf_counter() - start)
-        if len(regions) != truth.shape[1]:
-            raise _TrialError(
-                f"it answered {picture.name} with {len(regions)} regions of {truth.shape[1]}"
-            )
         for region, mask in zip(regions, truth[t], strict=True):
-            answer = to_mask(region, SIZE)
+            answer = decode(rle_of_region(region, SIZE))
             overlaps.append(float((answer & mask).sum() / (answer | mask).sum()))
+    tracker.quit()
     return float(np.mean(overlaps)), seconds
 
 
-def _cropped(mask: NDArray[np.bool_]) -> Any:
-    """A TraX mask as the toolkit sends it: only the object's tight box, and where that is."""
-    from trax import Mask
+def _parsed(argument: str) -> Region:
+    try:
+        return parse_region(re.sub("^mask:", "m", argument))
+    except ValueError as error:
+        raise _TrialError(f"its answer is no region ({error})") from error
 
-    ys, xs = np.nonzero(mask)
-    y, x = int(ys.min()), int(xs.min())
-    crop = mask[y : ys.max() + 1, x : xs.max() + 1]
-    return Mask.create(np.ascontiguousarray(crop, dtype=np.uint8), x, y)
+
+def _reason(arguments: Sequence[str]) -> str:
+    """What a tracker gives as the reason of its end."""
+    given = [a.removeprefix(REASON) for a in arguments if a.startswith(REASON)]
+    return given[0] if given else "it ended the conversation and gave no reason"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text)
