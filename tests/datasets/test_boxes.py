@@ -140,11 +140,11 @@ def test_nfs_may_have_one_box_less_or_more_than_frames(tmp_path: Path) -> None:
 
 def test_data_check_knows_that_nfs_may_lack_its_last_box(tmp_path: Path) -> None:
     root = tmp_path / "NfS"
-    frames(root / "bee/240/bee", [f"{t:05d}.jpg" for t in range(1, 11)])
-    text(root / "bee/240/bee.txt", *vatic(9))
+    frames(root / "bee/240/bee", [f"{t:05d}.jpg" for t in range(1, 9)])
+    text(root / "bee/240/bee.txt", *vatic(7))
     found = [finding for _, finding in check_data("nfs-240", tmp_path).rows()]
     assert {finding.kind for finding in found if finding.problem} == {"counts"}  # 1 of 100 videos
-    assert any("no annotation in 9" in finding.text for finding in found)
+    assert any("no annotation in frame 7" in finding.text for finding in found)
 
 
 def test_nfs_as_rearranged(tmp_path: Path) -> None:
