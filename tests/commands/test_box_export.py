@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from vot_memory.cli import app
 from vot_memory.commands import export
 from vot_memory.commands.box_export import export_boxes
 from vot_memory.commands.export import Exported
@@ -108,3 +110,12 @@ def test_a_taken_place_is_refused(tmp_path, split, results):
     (tmp_path / "out" / results.path.name / "a.txt").mkdir(parents=True)
     with pytest.raises(InputError, match="not empty"):
         export_boxes(tmp_path / "results", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("form", "file"), [("boxes", "a.txt"), ("got10k", "a/a_001.txt")])
+def test_command_line(tmp_path, split, results, form, file):
+    called = ["export", str(tmp_path / "results"), str(tmp_path / "out"), "--format", form]
+    answer = CliRunner().invoke(app, called)
+    place = tmp_path / "out" / results.path.name
+    assert (answer.exit_code, answer.output) == (0, f"videos: 2, files are in {place}\n")
+    assert len(read_boxes(place / file)) == FRAMES
