@@ -441,10 +441,11 @@ def verify(
         compile=compile_,
         limit=limit,
     )
-    name, frame = found.where
     gap = f"{found.largest_difference:.3g}"
+    if found.largest_difference:
+        gap += " (object {}, frame {})".format(*found.where)
     typer.echo(f"{found.model}, frames: {found.frames}, objects: {found.objects}")
-    typer.echo(f"largest difference of logits: {gap} (object {name}, frame {frame})")
+    typer.echo(f"largest difference of logits: {gap}")
     typer.echo(
         f"mask pixels that differ: {found.differing_pixels} of {found.pixels}, "
         f"{found.near_zero} of them where sam2's own logit is within {found.margin:g} of 0"
