@@ -36,7 +36,8 @@ def labels(path: Path, *found: int, size: tuple[int, int] = (H, W)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.zeros(size, np.uint8)
     for label in found:
-        array[4:8, 3 * label : 3 * label + 3] = label
+        column = 3 * min(label, 9)  # 255 is void
+        array[4:8, column : column + 3] = label
     picture = Image.fromarray(array)
     picture.putpalette(davis_palette())
     picture.save(path)
@@ -170,6 +171,27 @@ def test_objects_that_never_appear(root: Path) -> None:
     assert "note: One frame in 4 is annotated. (sav_1)" in lines(check_data(str(sav)))
 
 
+def test_labels_become_objects_as_the_loader_makes_them(root: Path) -> None:
+    for t in range(T):
+        labels(root / f"Annotations/480p/cow/{t:05d}.png", 2, 255)
+        labels(root / f"Annotations/480p/pig/{t:05d}.png", 255)
+    report = check_data(str(root))
+    assert report.ok
+    assert [one.objects for one in report.sequences] == [1, 1]  # 2 and void; a binary mask
+    for meta in ("cow", "pig"):  # which of the two files is announced
+        (root / "meta.json").write_text(f'{{"videos": {{"{meta}": {{"objects": {{"1": {{}}}}}}}}}}')
+        assert check_data(str(root)).ok == (meta == "pig")
+
+
+def test_only_prompts(root: Path) -> None:
+    for path in root.glob("Annotations/480p/*/0000[1-9].png"):
+        path.unlink()
+    report = check_data(str(root))
+    assert report.ok
+    note = "The video is annotated in a single frame: results can be made, not scored."
+    assert f"note: {note} (2 sequences)" in lines(report)
+
+
 def test_announcements(root: Path) -> None:
     (root / "meta.json").write_text('{"videos": {"cow": {"objects": {"1": {}, "7": {}}}}}')
     assert problems(root) == {
@@ -243,6 +265,12 @@ def test_vot_sequences(tmp_path: Path) -> None:
     assert "0 bytes" in found["cow"][0]
     assert "groundtruth_1.txt has 5 lines" in found["pig"][0]
     assert "groundtruth_2.txt" in found["pig"][1]
+    (tmp_path / "cow/color/00000001.jpg").write_bytes(b"")  # whose size is everyone's
+    assert len(problems(tmp_path)["cow"]) == 2
+    frame(tmp_path / "cow/color/00000001.jpg")
+    frame(tmp_path / "cow/color/00000002.jpg")
+    (tmp_path / "cow/occlusion.tag").write_text("0\nyes\n")
+    assert "occlusion.tag, line 2" in problems(tmp_path)["cow"][0]
 
 
 def test_sav_videos(tmp_path: Path) -> None:
@@ -250,25 +278,29 @@ def test_sav_videos(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     mask = encode(np.eye(H, W, dtype=bool))
     nothing = encode(np.zeros((H, W), bool))
-    numbers = {"frame_count": 9.0, "height": float(H), "width": float(W)}
-    for name, frames in (("sav_000001", 9), ("sav_000002", 7), ("sav_000003", 9)):
+    numbers = {"frame_count": 17.0, "height": float(H), "width": float(W)}
+    for name, frames in (("sav_000001", 17), ("sav_000002", 15), ("sav_000003", 17)):
         film = cv2.VideoWriter(
             str(folder / f"{name}.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 24, (W, H)
         )
         for t in range(frames):
-            film.write(np.full((H, W, 3), 20 * t, np.uint8))
+            film.write(np.full((H, W, 3), 10 * t, np.uint8))
         film.release()
         shown = nothing if name == "sav_000003" else mask
-        about = {"video_id": name, "masklet_id": [0, 1], "masklet": [[mask, shown]] * 3}
+        rows = [[mask, shown] for _ in range(5)]
+        rows[2][0] = None if name == "sav_000002" else mask
+        about = {"video_id": name, "masklet_id": [0, 1], "masklet": rows}
         about |= {f"video_{key}": value for key, value in numbers.items()}
         (folder / f"{name}_manual.json").write_text(json.dumps(about))
     (folder / "sav_000004.mp4").write_bytes(b"")
     report = check_data("sav-train", tmp_path)
     found = [(name, finding.text) for name, finding in report.rows() if name and finding.problem]
-    assert [name for name, _ in found] == ["sav_000004", "sav_000002", "sav_000003"]
+    names = ["sav_000004", "sav_000002", "sav_000002", "sav_000003"]
+    assert [name for name, _ in found] == names
     assert "sav_000004_manual.json does not exist" in found[0][1]
-    assert "sav_000002.mp4 has 7 frames but its annotation was made on 9" in found[1][1]
-    assert "Masklet 1 never appears" in found[2][1]
+    assert "sav_000002.mp4 has 15 frames but its annotation was made on 17" in found[1][1]
+    assert found[2][1] == "Object 0 has no annotation in frame 8."
+    assert "Masklet 1 never appears" in found[3][1]
 
 
 def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

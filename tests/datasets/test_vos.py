@@ -123,6 +123,9 @@ def test_image_set_chooses_and_orders(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("c\n\na\n")
     chosen = load_vos(tmp_path, VosLayout(image_set="val.txt"))
     assert [s.name for s in chosen] == ["c", "a"]
+    (tmp_path / "twice.txt").write_text("a\nb\na\n")
+    with pytest.raises(InputError, match=r"twice\.txt names a twice"):
+        load_vos(tmp_path, VosLayout(image_set="twice.txt"))
     with pytest.raises(InputError, match=r"no\.txt.*cannot be read"):
         load_vos(tmp_path, VosLayout(image_set="no.txt"))
 

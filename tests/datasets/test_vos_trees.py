@@ -72,7 +72,9 @@ def test_davis(tmp_path: Path, split: str, image_set: str) -> None:
     merged = "2016" in split
     objects = {"1": everywhere} if merged else {"1": everywhere, "2": everywhere}
     assert tracks(split, tmp_path) == objects
-    assert told(split, tmp_path) == []
+    (tmp_path / "DAVIS/meta.json").write_text('{"videos": {"cow": {"objects": {"9": {}}}}}')
+    assert len(told(split, tmp_path)) == (0 if merged else 3)  # ids of what is joined say nothing
+    assert check_data(split, tmp_path).sequences[0].objects == (1 if merged else 2)
 
 
 def test_davis_test_dev_has_prompts_only(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_one_object(tmp_path: Path) -> None:
     assert abs(int(cow.frames[3].mean()) - 160) < 3
 
 
+def test_what_a_server_keeps_is_not_read(tmp_path: Path) -> None:
+    sequence(tmp_path, groundtruth_1=[SQUARE, SQUARE], groundtruth_2=["0", EMPTY, SQUARE, PIXEL])
+    (cow,) = load_vot(tmp_path, VotLayout(truth="first"))
+    assert [(o.first_frame, truth(o)) for o in cow.objects] == [
+        (0, [4, None, None, None]),
+        (2, [None, None, 4, None]),
+    ]
+
+
 def test_several_objects_late_ones_and_ignored_pixels(tmp_path: Path) -> None:
     sequence(
         tmp_path,

@@ -72,12 +72,12 @@ def check_sequence(sequence: Sequence, *, quick: bool = False, gaps: bool = Fals
             findings += _check_truth(sequence, gaps=gaps)
             objects = len(sequence.objects)
         except InputError as error:
-            findings.append(Finding("annotations", str(error)))
+            if str(error) not in {finding.text for finding in findings}:  # a frame named above
+                findings.append(Finding("annotations", str(error)))
     findings += [Finding("annotations", str(error)) for error in failures.values()]
     if objects == 0 and not failures:
         findings.append(Finding("objects", "No object is annotated."))
-    unique = tuple(dict.fromkeys(findings))  # truth may fail for a frame that is named already
-    return Checked(sequence.name, frames, objects, unique)
+    return Checked(sequence.name, frames, objects, tuple(findings))
 
 
 def _check_truth(sequence: Sequence, *, gaps: bool) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ def read_meta(root: Path) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
         try:
             videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
             for name, video in videos.items():
-                announced.setdefault(name, dict(video["objects"]))
+                announced[name] = dict(video["objects"])
         except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
             findings.append(Finding("sequence", f"{path} cannot be read as JSON ({error})."))
         except (KeyError, TypeError, AttributeError, ValueError):
