@@ -455,10 +455,7 @@ def verify(
 
 
 @app.command()
-def doctor(
-    data: Data = None,
-    out: Out = Path("results"),
-) -> None:
+def doctor(data: Data = None, out: Out = Path("results")) -> None:
     """Say what is installed and found here, and what to do about the rest."""
     from vot_memory.commands import doctor as command
 
