@@ -96,13 +96,12 @@ def locate(name: str, checkpoint: Path | None = None) -> tuple[Path, Path]:
     """
     config = find_config(name)
     if checkpoint is not None:
-        if checkpoint.is_dir():
-            raise InputError(f"Checkpoint {checkpoint} is a folder: give the weights file in it.")
-        if not checkpoint.is_file():
-            raise InputError(
-                f"There is no checkpoint {checkpoint}: give the path of a weights file."
-            )
-        return config, checkpoint
+        weights = Path(checkpoint)  # people pass strings
+        if weights.is_dir():
+            raise InputError(f"Checkpoint {weights} is a folder: give the weights file in it.")
+        if not weights.is_file():
+            raise InputError(f"There is no checkpoint {weights}: give the path of a weights file.")
+        return config, weights
     if name in EMBEDDED:
         return config, config.with_suffix(".safetensors")
     if name in SAM2:
