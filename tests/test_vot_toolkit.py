@@ -118,7 +118,7 @@ def test_a_failure_is_told_with_its_reason(workspace, tmp_path):
     entries = (workspace / "trackers.ini").read_text()
     (tmp_path / "trackers.ini").write_text(entries.replace("--model nano", "--model nona"))
     said = toolkit("evaluate", "--workspace", tmp_path, "fifo")
-    assert "Server terminated the session: Unknown model 'nona': did you mean 'nano'?" in said
+    assert "Server terminated the session: Unknown model 'nona': known are nano" in said
 
 
 def analysis(workspace):

@@ -27,12 +27,14 @@ import typer
 from numpy.typing import NDArray
 
 from vot_memory import cli_options as opt
+from vot_memory.datasets.prompts import Prompt, PromptKind, prompt_from_truth
+from vot_memory.datasets.rle import decode, encode
+from vot_memory.datasets.sequence import ObjectTrack
+from vot_memory.datasets.vot_regions import Polygon, rle_of_region
 from vot_memory.errors import InputError, described, unknown
 
 if TYPE_CHECKING:
     from vot_memory.backbone import Backbone
-    from vot_memory.datasets.prompts import Prompt, PromptKind
-    from vot_memory.datasets.sequence import ObjectTrack
     from vot_memory.policy import MemoryPolicy
     from vot_memory.runner import Protocol
     from vot_memory.tracking import Answer, Tracker
@@ -50,7 +52,8 @@ class Choice:
 
     Attributes:
         policy: name. set: "option=value" of it. tracker: kind of tracker.
-        model, checkpoint, image_size, device, dtype: as `vot_memory.models.load_model` takes them.
+        model, checkpoint, image_size, device, dtype, compile: as `vot_memory.models.load_model`
+            takes them.
         init: what objects begin with; None takes what the toolkit sends, mask or box, or in
             protocol release the policy's preset. A box that the toolkit sends stays a box.
         protocol: common or release. seed: of policies that draw.
@@ -71,10 +74,10 @@ class Choice:
     seed: int = 0
     non_overlap: bool = False
     threads: int | None = None
+    compile: bool = False
     log: Path | None = None
 
     def __post_init__(self) -> None:
-        from vot_memory.datasets.prompts import PromptKind
         from vot_memory.runner import Protocol
 
         for kind, value, known in (
@@ -121,6 +124,7 @@ class Model:
             device=choice.device,
             dtype=choice.dtype,
             image_size=choice.image_size,
+            compile=choice.compile,
         )
 
     def begin(self, video: str, *, boxes: bool) -> tuple[Tracker, PromptKind]:
@@ -197,15 +201,10 @@ def first_prompt(name: str, region: Any, kind: PromptKind, size: tuple[int, int]
 
     Args:
         name: of the object.
-        region: a mask, which the toolkit crops to the object, or a rectangle.
-        kind: what to make of a mask.
+        region: a mask, which the toolkit crops to the object, a polygon or a rectangle.
+        kind: what to make of a mask; a polygon is drawn as one.
         size: (height, width) of the picture.
     """
-    from vot_memory.datasets.prompts import prompt_from_truth
-    from vot_memory.datasets.rle import encode
-    from vot_memory.datasets.sequence import ObjectTrack
-
-    track: ObjectTrack
     if region.type == "rectangle":
         box = region.bounds()
         if box[2] <= 0 or box[3] <= 0:
@@ -220,7 +219,9 @@ def first_prompt(name: str, region: Any, kind: PromptKind, size: tuple[int, int]
 
 
 def to_mask(region: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """A TraX mask, which is cropped, on a whole picture of (height, width): bool [H, W]."""
+    """A TraX mask, which is cropped, or polygon on a picture of (height, width): bool [H, W]."""
+    if region.type == "polygon":
+        return decode(rle_of_region(Polygon(tuple(region)), size))
     crop = region.array() != 0
     x, y = region.offset()
     top, left = max(y, 0), max(x, 0)
@@ -274,9 +275,12 @@ def connect() -> Any:
         raise InputError(
             f"vot-trax, which talks to the VOT toolkit, cannot be imported here: {INSTALL}."
         ) from error
-    regions, pictures = [trax.Region.MASK, trax.Region.RECTANGLE], [trax.Image.PATH]
+    # Polygons too, since TraX would convert them to masks, which 4.0.2 does wrongly.
+    regions = [trax.Region.MASK, trax.Region.POLYGON, trax.Region.RECTANGLE]
     # Not the metadata key "vot": with it the toolkit starts the program twice for every video.
-    return trax.Server(regions, pictures, ["color"], tracker_name="vot-memory", multiobject=True)
+    return trax.Server(
+        regions, [trax.Image.PATH], ["color"], tracker_name="vot-memory", multiobject=True
+    )
 
 
 def run(choice: Choice) -> int:
@@ -313,6 +317,7 @@ def vot_trax(
     seed: opt.Seed = 0,
     non_overlap: opt.NonOverlap = False,
     threads: opt.Threads = None,
+    compile_: opt.Compile = False,
     log_file: opt.LogFile = None,
 ) -> None:
     """Serve a memory policy to the VOT toolkit, which starts this program itself."""
@@ -330,6 +335,7 @@ def vot_trax(
         seed=seed,
         non_overlap=non_overlap,
         threads=threads,
+        compile=compile_,
         log=log_file,
     )
     raise typer.Exit(run(choice))

@@ -44,6 +44,7 @@ def init_workspace(
     seed: opt.Seed = 0,
     non_overlap: opt.NonOverlap = False,
     threads: opt.Threads = None,
+    compile_: opt.Compile = False,
     log: opt.LogFile = None,
 ) -> None:
     """Add a tracker to a workspace of the VOT toolkit, and try it."""
@@ -64,6 +65,7 @@ def init_workspace(
         seed=seed,
         non_overlap=non_overlap,
         threads=threads,
+        compile=compile_,
         log=log,
     )
     entry = vot_workspace.make_entry(workspace, choice, name, timeout)

@@ -91,6 +91,7 @@ def test_words_say_the_same_choice(monkeypatch):
         seed=3,
         non_overlap=True,
         threads=2,
+        compile=True,
         log=Path("x.log"),
     )
     for expected in (choice, Choice("fifo")):
@@ -129,6 +130,11 @@ def test_regions_that_begin_objects():
     prompt = first_prompt("1", trax.Rectangle.create(15, -2, 10, 6), "box", SIZE)
     assert isinstance(prompt, BoxPrompt)
     np.testing.assert_array_equal(prompt.xyxy, [15, 0, 19, 3])  # cut at the picture
+    corners = trax.Polygon.create([(5.0, 3.0), (9.0, 3.0), (9.0, 7.0), (5.0, 7.0)])
+    prompt = first_prompt("1", corners, "mask", SIZE)
+    np.testing.assert_array_equal(prompt.mask, to_mask(corners, SIZE))
+    assert prompt.mask[4:6, 6:8].all()
+    assert not prompt.mask[[1, 9], :].any()
     nothing = trax.Mask.create(np.zeros((1, 1), np.uint8))
     assert first_prompt("1", nothing, "mask", SIZE) is None
     assert first_prompt("1", trax.Rectangle.create(0, 0, 0, 0), "box", SIZE) is None
