@@ -2,12 +2,12 @@
 
 The toolkit starts this program, a new one for each video, and talks with it by TraX: it sends the
 path of every picture and the regions of objects that begin there, and takes a region for every
-object. TraX may use this process's standard output, so that whatever else is printed goes to
-standard error, which the toolkit keeps in its log of a failure.
+object. TraX uses this process's standard output, so whatever else is printed goes to standard
+error, which the toolkit keeps in its log of a failure.
 
-Weights are loaded when the first video begins. By then the toolkit is connected, and its timeout
-and the reason of a failure are known to it. A first frame is answered after it was tracked, so that
-the times that the toolkit keeps of later frames are those of tracking alone.
+Weights are loaded when the first video begins: by then the toolkit is connected, and can be told
+why something fails. A first frame is answered after it was tracked, so that the times which the
+toolkit keeps of later frames are those of tracking alone.
 """
 
 from __future__ import annotations

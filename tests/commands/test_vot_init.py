@@ -196,6 +196,10 @@ STATE = 'echo noise; echo "@@TRAX:state \\"mask:{}\\" \\"confidence=1\\"";'
         (f"{HELLO} exec sleep 60", "it did not answer 00000001.jpg within 1 s"),
         (HELLO, "it ended and did not answer 00000001.jpg"),
         (HELLO + STATE.format("0,0,1,1,1") + "read x", "it ended and did not answer 00000002.jpg"),
+        (
+            f'echo "@@TRAX:hello"; read x; while read x; do {STATE.format("0,0,1,1,1")} done',
+            "it did not end within 1 s",
+        ),
         (HELLO + STATE.format("0,0,x"), "its answer is no region ('m0,0,x' is no mask"),
         (HELLO + "echo @@TRAX:hello", "it sent '@@TRAX:hello' where 'state' was due"),
         (HELLO + "echo @@TRAX:quit", "it ended the conversation and gave no reason"),

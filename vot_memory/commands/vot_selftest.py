@@ -175,7 +175,7 @@ class _Tracker:
         try:
             yield
         except (EOFError, OSError, subprocess.TimeoutExpired) as error:
-            late = timer.finished.is_set()
+            late = timer.finished.is_set() or isinstance(error, subprocess.TimeoutExpired)
             raise _TrialError(
                 f"it did not {task} within {self._timeout:g} s"
                 if late
