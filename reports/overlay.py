@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.building import Building
+from vot_memory.building import Building, check_new_folder
 from vot_memory.datasets.export import davis_palette
 from vot_memory.errors import InputError
 
@@ -127,18 +126,12 @@ class OverlayWriter:
         else:
             folder = self._building.path
             folder.mkdir(parents=True, exist_ok=True)
-            incomplete = folder / ".incomplete.png"  # others may read while we write
-            if not cv2.imwrite(str(incomplete), bgr):
-                raise InputError(f"{self.out} cannot be written: make room on its disk.")
-            incomplete.replace(folder / f"{self._count:05d}.png")
+            with Building(folder / f"{self._count:05d}.png") as path:  # others may read meanwhile
+                if not cv2.imwrite(str(path), bgr):
+                    raise InputError(f"{self.out} cannot be written: make room on its disk.")
         self._count += 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._video is not None:
             self._video.release()
         self._building.end(failed=kind is not None)
@@ -154,12 +147,6 @@ class OverlayWriter:
                 f"This OpenCV cannot write {self.out}: give --out a folder, for pictures."
             )
         return video
-
-
-def check_new_folder(folder: Path) -> None:
-    """Refuse a folder that holds something, which would be replaced as a whole."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and is not empty: give the name of a new folder.")
 
 
 def _draw_mask(canvas: Picture, mask: NDArray[np.bool_], color: tuple[int, int, int]) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from vot_memory.building import Building
+from vot_memory.building import Building, check_new_folder
+from vot_memory.errors import InputError
 
 
 def write(path, folder):
@@ -36,3 +37,36 @@ def test_nothing_written_is_nothing_left(tmp_path):
     Building(tmp_path / "out").end(failed=False)
     Building(tmp_path / "out").end(failed=True)
     assert not list(tmp_path.iterdir())
+
+
+def write_and_stop(place):
+    with Building(place) as path:
+        path.write_text("b")
+        raise KeyboardInterrupt
+
+
+def test_as_a_context_it_ends_by_itself(tmp_path):
+    with Building(tmp_path / "out.txt") as path:
+        path.write_text("a")
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop(tmp_path / "out.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+    assert (tmp_path / "out.txt").read_text() == "a"
+
+
+def test_a_place_that_cannot_be_taken_leaves_nothing_beside_it(tmp_path):
+    write(tmp_path / "out", folder=True)
+    building = Building(tmp_path / "out")
+    write(building.path, folder=True)
+    with pytest.raises(OSError, match="not empty"):
+        building.end(failed=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_folders_that_hold_something_are_refused(tmp_path):
+    check_new_folder(tmp_path)
+    check_new_folder(tmp_path / "new")
+    (tmp_path / "a").touch()
+    for place in (tmp_path, tmp_path / "a"):
+        with pytest.raises(InputError, match="not empty"):
+            check_new_folder(place)

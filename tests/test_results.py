@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from vot_memory.building import write_atomically
 from vot_memory.datasets.rle import decode, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
@@ -13,7 +14,6 @@ from vot_memory.results import (
     Store,
     open_results,
     rounded,
-    write_atomically,
 )
 
 IDENTITY = Identity(
@@ -219,7 +219,7 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError("disk full")
 
-    monkeypatch.setattr("vot_memory.results.os.fsync", full)
+    monkeypatch.setattr("vot_memory.building.os.fsync", full)
     with pytest.raises(OSError, match="disk full"):
         write_atomically(file, "new")
     assert file.read_text() == "old"

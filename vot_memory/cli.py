@@ -339,9 +339,9 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the masks or boxes of results as files that evaluation servers take."""
-    from vot_memory.commands.box_export import export_boxes
-    from vot_memory.commands.export import export_results
-    from vot_memory.commands.vot_export import export_trajectories
+    from vot_memory.commands.export_boxes import export_boxes
+    from vot_memory.commands.export_masks import export_results
+    from vot_memory.commands.export_vot import export_trajectories
     from vot_memory.errors import unknown
 
     if format_ not in (formats := ["vos", "sav", "vot", "boxes", "got10k"]):

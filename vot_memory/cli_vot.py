@@ -97,7 +97,7 @@ def export(
     data: opt.Data = None,
 ) -> None:
     """Write results as the toolkit stores them, to be analysed and packed by it."""
-    from vot_memory.commands.vot_export import export_trajectories
+    from vot_memory.commands.export_vot import export_trajectories
 
     made = export_trajectories(
         results, out, split, data, tracker=tracker_name, experiment=experiment, text=text
@@ -121,7 +121,7 @@ def import_results(
     data: opt.Data = None,
 ) -> None:
     """Take results of the toolkit, so that reports score them."""
-    from vot_memory.commands.vot_import import import_trajectories
+    from vot_memory.commands.import_vot import import_trajectories
 
     made = import_trajectories(tree, split, out, tracker=tracker, experiment=experiment, data=data)
     for taken in made:

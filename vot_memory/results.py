@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from vot_memory.building import write_atomically
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
@@ -192,7 +192,7 @@ class RunFolder:
         """Write the records of whole sequences; they take the place of an earlier failure."""
         for record in records:
             path = self._record(record.sequence, record.object)
-            for stale in path.parent.glob(".*.tmp"):  # left by a killed run
+            for stale in path.parent.glob(".*.tmp*"):  # left by a killed run
                 stale.unlink(missing_ok=True)
             write_atomically(path, _canonical(record))
         for sequence in {record.sequence for record in records}:
@@ -283,20 +283,6 @@ def open_results(root: Path, split: str | None = None) -> list[RunFolder]:
 def rounded(value: float) -> float:
     """Six significant digits: enough for plots, and text that stays small."""
     return float(f"{value:.6g}")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also if the process is killed or the power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _canonical(model: BaseModel) -> str:

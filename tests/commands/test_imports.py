@@ -9,10 +9,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vot_memory.cli import app
-from vot_memory.commands.export import export_results
+from vot_memory.commands.export_masks import export_results
+from vot_memory.commands.export_vot import export_trajectories
 from vot_memory.commands.import_masks import import_masks
-from vot_memory.commands.vot_export import export_trajectories
-from vot_memory.commands.vot_import import import_trajectories
+from vot_memory.commands.import_vot import import_trajectories
 from vot_memory.datasets.convert import convert
 from vot_memory.datasets.rle import decode, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence

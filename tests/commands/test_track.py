@@ -6,12 +6,12 @@ from PIL import Image
 
 from vot_memory.commands.track import (
     Request,
-    frame_names,
     offline_answers,
     online_answers,
     track,
 )
 from vot_memory.commands.track_outputs import STDOUT, JsonLines
+from vot_memory.datasets.export import frame_names
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt
 from vot_memory.datasets.video import open_video
 from vot_memory.engine import Engine
@@ -140,8 +140,3 @@ def test_a_reader_that_goes_away_is_no_failure(video, tmp_path, monkeypatch):
     assert outcome.said[0].startswith("objects: 1, frames: 2, ")
     assert outcome.said[1:] == ["The reader of --json went away, so nothing else was written."]
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
-
-
-def test_frames_without_files_are_numbered(video):
-    streamed = dataclasses.replace(video, frames=[np.zeros((4, 4, 3), np.uint8)] * 3)
-    assert frame_names(streamed) == ["00000", "00001", "00002"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vot_memory.datasets.export import davis_palette, export_vos, write_palette_png
+from vot_memory.datasets.export import davis_palette, export_vos, frame_names, write_palette_png
 from vot_memory.datasets.rle import encode
+from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import load_vos
 from vot_memory.errors import InputError
 
@@ -120,3 +121,8 @@ def test_bad_masks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="object 1 of a on frame 0 is 9x7 but the picture is 7x9"):
         export_vos(random_tracks(1), SIZE[::-1], tmp_path / "a", NAMES)
     assert not (tmp_path / "a").exists()
+
+
+def test_frames_without_files_are_numbered() -> None:
+    video = Sequence("a", [np.zeros((*SIZE, 3), np.uint8)] * 3, (), SIZE, 24, "d")
+    assert frame_names(video) == ["00000", "00001", "00002"]

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import LINE, OverlayWriter, Shown, check_new_folder, draw_frame
+from vot_memory.reports.overlay import LINE, OverlayWriter, Shown, draw_frame
 
 
 def shown(name="1", memory=(0, 7, -1, 3), prompted=False):
@@ -83,10 +83,7 @@ def test_a_video_appears_only_when_all_went_well(tmp_path, name):
 
 
 def test_places_that_hold_something_are_refused(tmp_path):
-    check_new_folder(tmp_path)
     (tmp_path / "a").touch()
-    with pytest.raises(InputError, match="not empty"):
-        check_new_folder(tmp_path)
     with pytest.raises(InputError, match="not empty"):
         OverlayWriter(tmp_path / "a", 25)
     with pytest.raises(InputError, match=r"\.mp4"):

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.commands.imports import Files, Imported, Masks, store_answers
-from vot_memory.commands.track import frame_names
-from vot_memory.datasets.export import is_label
+from vot_memory.datasets.export import frame_names, is_label
 from vot_memory.datasets.pictures import describe_size, read_labels
 from vot_memory.datasets.rle import RLE, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vot_memory.building import write_atomically
 from vot_memory.commands.sweep import DEFAULTS, Sweep, Trial
 from vot_memory.errors import InputError
 from vot_memory.reports.scores import score_runs
@@ -25,7 +26,7 @@ from vot_memory.reports.text import (
     one_line,
     p_value,
 )
-from vot_memory.results import RunFolder, write_atomically
+from vot_memory.results import RunFolder
 
 if TYPE_CHECKING:
     from pandas import DataFrame

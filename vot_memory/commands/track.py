@@ -21,7 +21,7 @@ import numpy as np
 
 from vot_memory.commands.options import parse_prompts, parse_size, policies_with_options
 from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, Overlay
-from vot_memory.datasets.pictures import PictureFrames
+from vot_memory.datasets.export import frame_names
 from vot_memory.datasets.prompts import Prompt
 from vot_memory.datasets.rle import RLE, decode, encode
 from vot_memory.datasets.sequence import Sequence
@@ -232,13 +232,6 @@ def until_stopped(pictures: Iterable[Picture]) -> Generator[Picture]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
-
-
-def frame_names(video: Sequence) -> list[str]:
-    """File names of the pictures without suffix; numbers of five digits where there are none."""
-    if isinstance(video.frames, PictureFrames):
-        return [path.stem for path in video.frames.paths]
-    return [f"{t:05d}" for t in range(len(video))]
 
 
 def _check(request: Request) -> None:

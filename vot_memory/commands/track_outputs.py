@@ -8,17 +8,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.building import Building
+from vot_memory.building import Building, check_new_folder
 from vot_memory.datasets.export import MaskWriter
 from vot_memory.datasets.rle import encode
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import OverlayWriter, Picture, Shown, check_new_folder, draw_frame
+from vot_memory.reports.overlay import OverlayWriter, Picture, Shown, draw_frame
 
 if TYPE_CHECKING:
     from vot_memory.tracking import Answer
@@ -31,12 +30,7 @@ class Output(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
 
     def add(self, picture: Picture, answer: Answer) -> None:
         """Write what was answered to a picture, RGB uint8 [H, W, 3]."""
@@ -126,12 +120,7 @@ class JsonLines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._building:
             if self._file:
                 self._file.close()

@@ -6,7 +6,6 @@ others are written as PNG. Nothing is compressed anew.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
@@ -16,7 +15,8 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from vot_memory.datasets.export import export_vos, is_label
+from vot_memory.building import Building, check_new_folder
+from vot_memory.datasets.export import export_vos, frame_names, is_label
 from vot_memory.datasets.pictures import PictureFrames
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import Box, ObjectTrack, Sequence
@@ -72,14 +72,11 @@ def convert(
     """
     if to not in get_args(Format):
         raise unknown("format", to, get_args(Format))
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} exists and is not empty: give the name of a new folder.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    building.mkdir()
+    check_new_folder(out)
     frames = _vos_frames_folder(sequences)
     encoded = 0
-    try:
+    with Building(out) as building:
+        building.mkdir(parents=True)
         for sequence in sequences:
             if to == "vot":
                 encoded += _write_vot(sequence, building / sequence.name, link)
@@ -89,9 +86,6 @@ def convert(
         if to == "vot":
             names = "".join(f"{sequence.name}\n" for sequence in sequences)
             (building / LISTS[0]).write_text(names, encoding="utf-8")
-        building.replace(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     lost = _lost_by_vot(sequences) if to == "vot" else _lost_by_vos(sequences, frames)
     return Converted(len(sequences), sum(map(len, sequences)), encoded, lost)
 
@@ -150,19 +144,13 @@ def _write_vos(sequence: Sequence, root: Path, frames: str, apart: bool, link: b
             f"Object {boxed} of {sequence.name} is annotated by boxes, which PNG masks cannot "
             "hold: convert to vot."
         )
-    names = _frame_names(sequence)
+    names = frame_names(sequence)
     _, encoded = _write_frames(sequence, root / frames / sequence.name, names, link)
     masks = {track.id: track.rles for track in tracks}
     place = root / "Annotations" / sequence.name
     apart = apart or not _fits_label_maps(tracks)
     export_vos(masks, sequence.size, place, names, apart=apart)
     return encoded
-
-
-def _frame_names(sequence: Sequence) -> list[str]:
-    if isinstance(sequence.frames, PictureFrames):
-        return [path.stem for path in sequence.frames.paths]
-    return [f"{t:05d}" for t in range(len(sequence))]
 
 
 def _fits_label_maps(tracks: Seq[ObjectTrack]) -> bool:

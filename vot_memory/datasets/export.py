@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.building import Building
-from vot_memory.datasets.pictures import describe_size
+from vot_memory.datasets.pictures import PictureFrames, describe_size
 from vot_memory.datasets.rle import RLE, decode
+from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
 
 MAX_LABEL = 254  # 0 is background, 255 is void
@@ -42,12 +41,8 @@ def write_palette_png(path: Path, label_map: NDArray[np.uint8]) -> None:
 
     picture = Image.fromarray(label_map)
     picture.putpalette(davis_palette())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        picture.save(temporary, format="PNG")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with Building(path) as building:
+        picture.save(building, format="PNG")
 
 
 class MaskWriter:
@@ -87,12 +82,7 @@ class MaskWriter:
             for identity, mask in masks.items():
                 self._write(self._building.path / identity / f"{name}.png", {"1": mask})
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._building.end(failed=kind is not None)
 
     def _write(self, path: Path, masks: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -106,6 +96,13 @@ class MaskWriter:
         self.overlapping += int((covered > 1).sum())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_palette_png(path, label_map)
+
+
+def frame_names(video: Sequence) -> list[str]:
+    """File names of the pictures without suffix; numbers of five digits where there are none."""
+    if isinstance(video.frames, PictureFrames):
+        return [path.stem for path in video.frames.paths]
+    return [f"{t:05d}" for t in range(len(video))]
 
 
 def export_vos(

@@ -14,7 +14,6 @@ A run longer than 65535 is written in parts with runs of length 0 between them.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence as Seq
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vot_memory.building import Building
 from vot_memory.datasets.vot_regions import (
     Mask,
     Polygon,
@@ -78,12 +78,8 @@ def write_trajectory(path: Path, regions: Seq[Region]) -> None:
             ) from error
     else:
         data = "".join(format_region(region) + "\n" for region in regions).encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with Building(path) as building:
+        building.write_bytes(data)
 
 
 class _Reader:

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vot_memory.commands import export
-from vot_memory.commands.export import Exported, export_results
+from vot_memory.commands import exports
+from vot_memory.commands.export_masks import export_results
+from vot_memory.commands.exports import Exported
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split
@@ -60,7 +61,7 @@ def split(monkeypatch):
     pictures = [np.zeros((*SIZE, 3), np.uint8)] * FRAMES
     sequences = [Sequence(name, pictures, tracks, SIZE, 25, name) for name in ("a", "b")]
     made = Split("synth-smoke", sequences, "nano", "smoke", "d")
-    monkeypatch.setattr(export, "load_split", lambda name, data: made)
+    monkeypatch.setattr(exports, "load_split", lambda name, data: made)
     return made
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.commands.export import Exported, chosen_runs
-from vot_memory.commands.vot_export import check_complete, seconds_a_frame
+from vot_memory.commands.exports import Exported, chosen_runs, export_complete, seconds_a_frame
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
 from vot_memory.metrics.boxes import mask_boxes
-from vot_memory.reports.overlay import check_new_folder
 from vot_memory.results import RunFolder
 
 
@@ -52,24 +48,14 @@ def export_boxes(
                 "choose another format."
             )
     places = {out / folder.path.name: folder for folder in folders}
-    for place, folder in places.items():
-        check_new_folder(place)
-        check_complete(folder, loaded)
-    buildings = {place: place.with_name(f".{place.name}.{os.getpid()}.tmp") for place in places}
-    try:
-        for place, folder in places.items():
-            buildings[place].mkdir(parents=True)
-            for sequence in loaded.sequences:
-                _write(folder, sequence, buildings[place], got10k)
-        for place, building in buildings.items():
-            building.replace(place)
-    finally:
-        for building in buildings.values():
-            shutil.rmtree(building, ignore_errors=True)
-    return [Exported(place, len(loaded.sequences)) for place in places]
+
+    def write(folder: RunFolder, sequence: Sequence, place: Path) -> None:
+        _export_sequence(folder, sequence, place, got10k)
+
+    return export_complete(places, loaded, write)
 
 
-def _write(folder: RunFolder, sequence: Sequence, place: Path, got10k: bool) -> None:
+def _export_sequence(folder: RunFolder, sequence: Sequence, place: Path, got10k: bool) -> None:
     boxes = _boxes(folder, sequence)
     if not got10k:
         _save(place / f"{sequence.name}.txt", boxes)

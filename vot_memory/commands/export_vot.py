@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 from pathlib import Path
 
-from vot_memory.commands.export import Exported, chosen_runs
+from vot_memory.commands.exports import Exported, chosen_runs, export_complete, seconds_a_frame
 from vot_memory.datasets.sequence import Sequence
-from vot_memory.datasets.splits import Split
 from vot_memory.datasets.vot_regions import BEGUN, UNKNOWN, Region, mask_region
 from vot_memory.datasets.vot_trajectory import write_trajectory
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import check_new_folder
 from vot_memory.results import Record, RunFolder
 
 
@@ -54,21 +49,12 @@ def export_trajectories(
             "folder of one run, or no name."
         )
     places = {out / _identifier(tracker or folder.path.name): folder for folder in folders}
-    for place, folder in places.items():
-        check_new_folder(place)
-        check_complete(folder, loaded)
-    buildings = {place: place.with_name(f".{place.name}.{os.getpid()}.tmp") for place in places}
-    try:
-        for place, folder in places.items():
-            for sequence in loaded.sequences:
-                target = buildings[place] / experiment / sequence.name
-                _export_sequence(folder, sequence, target, ".txt" if text else ".bin")
-        for place, building in buildings.items():
-            building.replace(place)
-    finally:
-        for building in buildings.values():
-            shutil.rmtree(building, ignore_errors=True)
-    return [Exported(place, len(loaded.sequences)) for place in places]
+
+    def write(folder: RunFolder, sequence: Sequence, place: Path) -> None:
+        target = place / experiment / sequence.name
+        _export_sequence(folder, sequence, target, ".txt" if text else ".bin")
+
+    return export_complete(places, loaded, write)
 
 
 def trajectory_stem(sequence: Sequence, identity: str) -> str:
@@ -94,26 +80,6 @@ def _regions(record: Record) -> list[Region]:
     regions: list[Region] = [UNKNOWN if r is None else mask_region(r) for r in record.rles()]
     regions[0] = BEGUN
     return regions
-
-
-def seconds_a_frame(folder: RunFolder, sequence: Sequence) -> float | None:
-    """Mean time of encoding and tracking over a video; None if it was not recorded."""
-    path = folder.path / "timing" / f"{sequence.name}.json"
-    try:
-        timing = json.loads(path.read_text(encoding="utf-8"))
-        seconds = timing["seconds"]
-        return float(seconds["encode"] + seconds["track"]) / len(sequence)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # timing is a by-product: without it there is no time file
-
-
-def check_complete(folder: RunFolder, split: Split) -> None:
-    """Raise `InputError` unless a run has all videos of a split."""
-    if missing := folder.missing(split.sequences):
-        raise InputError(
-            f"{folder.path} lacks {len(missing)} of {len(split.sequences)} videos ({missing[0]} "
-            "first), and only complete results can be compared: run the rest."
-        )
 
 
 def _identifier(name: str) -> str:

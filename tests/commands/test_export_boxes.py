@@ -3,9 +3,9 @@ import pytest
 from typer.testing import CliRunner
 
 from vot_memory.cli import app
-from vot_memory.commands import export
-from vot_memory.commands.box_export import export_boxes
-from vot_memory.commands.export import Exported
+from vot_memory.commands import exports
+from vot_memory.commands.export_boxes import export_boxes
+from vot_memory.commands.exports import Exported
 from vot_memory.datasets.box_rows import read_boxes
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
@@ -24,7 +24,7 @@ def split(monkeypatch):
     pictures = [np.zeros((*SIZE, 3), np.uint8)] * FRAMES
     sequences = [Sequence(name, pictures, (track,), SIZE, 25, name) for name in ("a", "b")]
     made = Split("trackingnet-test", sequences, "nano", "test", "d", "box")
-    monkeypatch.setattr(export, "load_split", lambda name, data: made)
+    monkeypatch.setattr(exports, "load_split", lambda name, data: made)
     return made
 
 

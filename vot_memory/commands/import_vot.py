@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from vot_memory.commands.export_vot import trajectory_stem
 from vot_memory.commands.imports import Files, Imported, Masks, store_answers
-from vot_memory.commands.vot_export import trajectory_stem
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split, load_split
