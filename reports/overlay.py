@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from vot_memory.building import Building, check_new_folder
 from vot_memory.datasets.export import davis_palette
+from vot_memory.datasets.sequence import Picture
 from vot_memory.errors import InputError
-
-Picture = NDArray[np.uint8]  # RGB [H, W, 3]
 
 VIDEO_SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG"}
 MIN_WIDTH = 480  # smaller pictures are enlarged, or their text could not be read

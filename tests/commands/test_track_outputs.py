@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from vot_memory.commands.options import parse_box
-from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Overlay, bounding_box
+from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Overlay
 from vot_memory.datasets.pictures import read_labels, read_picture
 from vot_memory.datasets.rle import decode
+from vot_memory.datasets.sequence import bounding_box
 from vot_memory.errors import InputError
 from vot_memory.tracking import Answer
 

@@ -24,11 +24,10 @@ from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, 
 from vot_memory.datasets.export import frame_names
 from vot_memory.datasets.prompts import Prompt
 from vot_memory.datasets.rle import RLE, decode, encode
-from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.sequence import Picture, Sequence
 from vot_memory.datasets.stream import PIPE, Stream, is_stream, open_stream
 from vot_memory.datasets.video import open_video
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import Picture
 
 if TYPE_CHECKING:
     from vot_memory.progress import Progress

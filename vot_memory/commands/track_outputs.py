@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vot_memory.building import Building, check_new_folder
 from vot_memory.datasets.export import MaskWriter
 from vot_memory.datasets.rle import encode
+from vot_memory.datasets.sequence import Picture, bounding_box
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import OverlayWriter, Picture, Shown, draw_frame
+from vot_memory.reports.overlay import OverlayWriter, Shown, draw_frame
 
 if TYPE_CHECKING:
     from vot_memory.tracking import Answer
@@ -159,15 +159,6 @@ class JsonLines:
             "memory": sorted(frame for frame in answer.memory[index].tolist() if frame >= 0),
         }
         return found | ({"mask": encode(mask)} if self._masks else {})
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> list[int] | None:
-    """x, y, width, height in pixels of a mask [H, W], as --box takes it; None without a pixel."""
-    xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if not len(xs):
-        return None
-    x, y = int(xs[0]), int(ys[0])
-    return [x, y, int(xs[-1]) - x + 1, int(ys[-1]) - y + 1]
 
 
 def _number(value: np.float32) -> float | None:

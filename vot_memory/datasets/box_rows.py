@@ -6,10 +6,9 @@ import math
 import re
 from pathlib import Path
 
-from vot_memory.datasets.sequence import Box
+from vot_memory.datasets.sequence import NO_BOX, Box
 from vot_memory.errors import InputError
 
-ABSENT: Box = (0.0, 0.0, 0.0, 0.0)
 VATIC_COLUMNS = 10  # track, xmin, ymin, xmax, ymax, frame, lost, occluded, generated, "label"
 _SEPARATORS = re.compile(r"[,\s]+")
 
@@ -22,7 +21,7 @@ def read_boxes(path: Path) -> list[Box | None]:
     (https://github.com/cvondrick/vatic). Four NaN mean that the frame is not annotated.
 
     Returns:
-        One entry a line: `ABSENT` for lost, None for NaN.
+        One entry a line: `NO_BOX` for lost, None for NaN.
 
     Raises:
         InputError: the file cannot be read, or a line is neither.
@@ -49,11 +48,6 @@ def read_flags(path: Path) -> list[int]:
     return [int(word) for word in words]
 
 
-def has_area(box: Box | None) -> bool:
-    """Whether a box shows an object: annotated, with positive width and height."""
-    return box is not None and box[2] > 0 and box[3] > 0
-
-
 def _parse(line: str, place: str) -> Box | None:
     words = _SEPARATORS.split(line.strip())
     vatic = len(words) >= VATIC_COLUMNS
@@ -72,7 +66,7 @@ def _parse(line: str, place: str) -> Box | None:
         x, y, width, height = numbers
         return x, y, width, height
     left, top, right, bottom, _frame, lost, *_ = numbers
-    return ABSENT if lost else (left, top, right - left, bottom - top)
+    return NO_BOX if lost else (left, top, right - left, bottom - top)
 
 
 def _read(path: Path) -> str:

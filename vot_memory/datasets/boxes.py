@@ -26,10 +26,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from vot_memory.datasets.box_rows import ABSENT, has_area, read_boxes, read_flags
+from vot_memory.datasets.box_rows import read_boxes, read_flags
 from vot_memory.datasets.loading import open_each
 from vot_memory.datasets.pictures import PictureFrames, digest_listing, list_pictures, natural_key
-from vot_memory.datasets.sequence import Box, ObjectTrack, Sequence
+from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack, Sequence, has_area
 from vot_memory.errors import InputError
 
 
@@ -135,7 +135,7 @@ class BoxSequence(Sequence):
         else:
             boxes = self._fit(boxes)
             for t in self._absences():
-                boxes[t] = ABSENT
+                boxes[t] = NO_BOX
         return (ObjectTrack("1", 0, (None,) * length, tuple(boxes)),)
 
     @cached_property

@@ -19,7 +19,7 @@ from typing import Literal
 from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.pictures import check_whole, describe_size
 from vot_memory.datasets.rle import RLE
-from vot_memory.datasets.sequence import ObjectTrack, Sequence
+from vot_memory.datasets.sequence import ObjectTrack, Sequence, has_area
 from vot_memory.errors import InputError
 
 MOST_RUNS = 8  # gaps in the truth of one object that are named
@@ -256,7 +256,7 @@ def _check_boxes(track: ObjectTrack, size: tuple[int, int]) -> Iterator[Finding]
         x, y, w, h = box
         if not all(isfinite(n) for n in box):
             yield Finding("annotations", f"The box of object {track.id} in frame {t} is {box}.")
-        elif w > 0 and h > 0 and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
+        elif has_area(box) and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
             shown = ",".join(f"{n:g}" for n in box)
             yield Finding(
                 "annotations",
@@ -286,8 +286,7 @@ def _shows(track: ObjectTrack, t: int) -> bool:
     from pycocotools import mask as coco
 
     if track.boxes is not None:
-        box = track.boxes[t]
-        return box is not None and box[2] > 0 and box[3] > 0
+        return has_area(track.boxes[t])
     rle = track.rles[t]
     return rle is not None and bool(coco.area(rle) > 0)
 

@@ -14,12 +14,10 @@ from collections.abc import Callable, Generator
 from typing import BinaryIO, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vot_memory.datasets.pictures import decode_errors, decode_picture, describe_size
+from vot_memory.datasets.sequence import Picture
 from vot_memory.errors import InputError
-
-Picture = NDArray[np.uint8]  # RGB [H, W, 3]
 
 CHUNK = 1 << 16  # bytes a read; what a pipe of Linux holds
 LONGEST = 1 << 26  # bytes of an encoded picture

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.pictures import describe_size
-from vot_memory.datasets.sequence import Box, ObjectTrack
+from vot_memory.datasets.sequence import Box, ObjectTrack, bounding_box, has_area
 from vot_memory.errors import InputError
 
 PromptKind = Literal["mask", "box", "point"]
@@ -134,7 +134,7 @@ def prompt_from_truth(
     if track.boxes is not None:
         return _annotated_box(track, track.boxes[track.first_frame], kind, size)
     mask = track.mask(track.first_frame)
-    if mask is None or not mask.any():
+    if mask is None or (box := bounding_box(mask)) is None:
         raise InputError(
             f"Object {track.id} has no mask on frame {track.first_frame}, its first: "
             "annotate the object there."
@@ -142,8 +142,7 @@ def prompt_from_truth(
     if kind == "mask":
         return MaskPrompt(mask)
     if kind == "box":
-        ys, xs = np.nonzero(mask)
-        return BoxPrompt(np.array([xs.min(), ys.min(), xs.max(), ys.max()], dtype=np.float64))
+        return BoxPrompt.from_xywh(*box)
     return PointPrompt(_innermost_pixel(mask)[None], np.ones(1, dtype=np.int64))
 
 
@@ -154,7 +153,7 @@ def _annotated_box(
         raise InputError(
             f"Object {track.id} is annotated by boxes and has no {kind} prompt: give --init box."
         )
-    if box is None or box[2] <= 0 or box[3] <= 0:
+    if box is None or not has_area(box):
         raise InputError(
             f"Object {track.id} has no box on frame {track.first_frame}, its first: "
             "annotate the object there."

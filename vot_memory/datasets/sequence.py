@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE, decode
 
+Picture = NDArray[np.uint8]  # RGB [H, W, 3]
 Box = tuple[float, float, float, float]  # x, y, width, height in pixels
+NO_BOX: Final[Box] = (0.0, 0.0, 0.0, 0.0)  # of an absent object; any box without area means that
+
+
+def has_area(box: Box | None) -> bool:
+    """Whether a box shows an object: annotated, with positive width and height."""
+    return box is not None and box[2] > 0 and box[3] > 0
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """x, y, width, height in pixels of a mask [H, W]; None without a pixel."""
+    xs, ys = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    if not len(xs):
+        return None
+    x, y = int(xs[0]), int(ys[0])
+    return x, y, int(xs[-1]) - x + 1, int(ys[-1]) - y + 1
 
 
 class Frames(Protocol):
@@ -23,7 +39,7 @@ class Frames(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, t: int) -> NDArray[np.uint8]: ...
+    def __getitem__(self, t: int) -> Picture: ...
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vot_memory.datasets.pictures import describe_size
 from vot_memory.datasets.pipe import encoded_pictures, raw_pictures
+from vot_memory.datasets.sequence import Picture
 from vot_memory.datasets.video import DEFAULT_FPS, plausible_fps
 from vot_memory.errors import InputError
-
-Picture = NDArray[np.uint8]  # RGB [H, W, 3]
 
 PIPE = "-"
 MEND_PIPE = (

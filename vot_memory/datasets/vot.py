@@ -36,7 +36,7 @@ from vot_memory.datasets.pictures import (
     natural_key,
 )
 from vot_memory.datasets.rle import RLE
-from vot_memory.datasets.sequence import Box, ObjectTrack, Sequence
+from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack, Sequence, has_area
 from vot_memory.datasets.vot_regions import (
     UNKNOWN,
     Mask,
@@ -53,7 +53,6 @@ LISTS = ("list.txt", "sequences/list.txt")
 METADATA: Final = "sequence"
 IGNORED: Final = "_ignore"  # the object whose pixels count nowhere
 SINGLE: Final = "1"  # what the object of groundtruth.txt is called
-NO_BOX: Final[Box] = (0.0, 0.0, 0.0, 0.0)
 
 
 class VotLayout(BaseModel):
@@ -220,7 +219,7 @@ class VotSequence(Sequence):
         truth: list[Any]
         if boxed:
             truth = [_box(region) for region in regions]
-            seen = [box is not None and min(box[2:]) > 0 for box in truth]
+            seen = [has_area(box) for box in truth]
         else:
             from pycocotools import mask as coco
 

@@ -48,7 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE
-from vot_memory.datasets.sequence import Box, ObjectTrack
+from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack
 from vot_memory.errors import InputError
 from vot_memory.metrics.overlap import Mask, shared_areas, stack_masks
 
@@ -211,7 +211,7 @@ def box_overlaps(
     )
     pairs = zip(predictions, compared, strict=True)
     prediction = mask_boxes([mask if counts else None for mask, counts in pairs])
-    truth = np.array([box or (0.0, 0.0, 0.0, 0.0) for box in truths], dtype=np.float64)
+    truth = np.array([box or NO_BOX for box in truths], dtype=np.float64)
     visible, predicted = (truth[:, 2:] > 0).all(1), (prediction[:, 2:] > 0).all(1)
     iou = np.where(visible & predicted, box_iou(prediction, truth), 0.0)
     if not toolkit_compatible:
