@@ -11,29 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from vot_memory import __version__, cli_data, cli_vot
-from vot_memory.cli_options import (
-    Box,
-    Checkpoint,
-    Compile,
-    Data,
-    Device,
-    Dtype,
-    ImageSize,
-    Init,
-    Kind,
-    Limit,
-    Mask,
-    MaybeSplit,
-    Model,
-    NonOverlap,
-    Out,
-    Point,
-    Seed,
-    Set,
-    Shard,
-    Split,
-    Threads,
-)
+from vot_memory import cli_options as opt
 from vot_memory.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,26 +64,24 @@ def run(
     policy: Annotated[
         list[str], typer.Option(metavar="NAME", help="Memory policy (`ls policies`); repeat.")
     ],
-    split: Split,
-    set_: Set = None,
-    tracker: Kind = "sam2",
-    model: Model = None,
-    checkpoint: Checkpoint = None,
-    image_size: ImageSize = None,
-    init: Init = None,
-    protocol: Annotated[
-        str, typer.Option(help="common: only the memory differs; release: the authors' presets.")
-    ] = "common",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    compile_: Compile = False,
-    seed: Seed = 0,
-    limit: Limit = None,
-    non_overlap: NonOverlap = False,
-    shard: Shard = "1/1",
-    out: Out = Path("results"),
-    data: Data = None,
-    threads: Threads = None,
+    split: opt.Split,
+    set_: opt.Set = None,
+    tracker: opt.Kind = "sam2",
+    model: opt.Model = None,
+    checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
+    init: opt.Init = None,
+    protocol: opt.Protocol = "common",
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    compile_: opt.Compile = False,
+    seed: opt.Seed = 0,
+    limit: opt.Limit = None,
+    non_overlap: opt.NonOverlap = False,
+    shard: opt.Shard = "1/1",
+    out: opt.Out = Path("results"),
+    data: opt.Data = None,
+    threads: opt.Threads = None,
 ) -> None:
     """Run policies on a split; what is complete is skipped."""
     from vot_memory import runner
@@ -143,7 +119,7 @@ def sweep(
     grid: Annotated[
         list[str], typer.Option(metavar="OPTION=VALUE,VALUE", help="Values to combine; repeat.")
     ],
-    split: Split,
+    split: opt.Split,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -157,21 +133,21 @@ def sweep(
         bool, typer.Option("--as-dev", help="The folder given as split is there to tune on.")
     ] = False,
     csv: Annotated[Path | None, typer.Option(help="Table; default: beside the results.")] = None,
-    tracker: Kind = "sam2",
-    model: Model = None,
-    checkpoint: Checkpoint = None,
-    image_size: ImageSize = None,
-    init: Init = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    compile_: Compile = False,
-    seed: Seed = 0,
-    limit: Limit = None,
-    non_overlap: NonOverlap = False,
-    shard: Shard = "1/1",
-    out: Out = Path("results"),
-    data: Data = None,
-    threads: Threads = None,
+    tracker: opt.Kind = "sam2",
+    model: opt.Model = None,
+    checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
+    init: opt.Init = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    compile_: opt.Compile = False,
+    seed: opt.Seed = 0,
+    limit: opt.Limit = None,
+    non_overlap: opt.NonOverlap = False,
+    shard: opt.Shard = "1/1",
+    out: opt.Out = Path("results"),
+    data: opt.Data = None,
+    threads: opt.Threads = None,
 ) -> None:
     """Try all combinations of a policy's options; refuses val and test splits."""
     from vot_memory import runner
@@ -226,7 +202,7 @@ def report(
     jf: Annotated[
         bool, typer.Option("--jf", help="Also J, F and J&F of DAVIS and SA-V; takes longer.")
     ] = False,
-    data: Data = None,
+    data: opt.Data = None,
 ) -> None:
     """Score results and compare the policies."""
     from vot_memory import reports
@@ -258,19 +234,19 @@ def track(
     json_masks: Annotated[
         bool, typer.Option("--json-masks", help="Masks in these lines, as COCO run lengths.")
     ] = False,
-    box: Box = None,
-    mask: Mask = None,
-    point: Point = None,
+    box: opt.Box = None,
+    mask: opt.Mask = None,
+    point: opt.Point = None,
     policy: Annotated[str, typer.Option(help="Memory policy (`ls policies`).")] = "fifo",
-    set_: Set = None,
-    model: Model = "nano",
-    checkpoint: Checkpoint = None,
-    image_size: ImageSize = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    compile_: Compile = False,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
-    non_overlap: NonOverlap = False,
+    set_: opt.Set = None,
+    model: opt.Model = "nano",
+    checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    compile_: opt.Compile = False,
+    limit: opt.FrameLimit = None,
+    non_overlap: opt.NonOverlap = False,
     raw: Annotated[
         str | None,
         typer.Option(metavar="WIDTHxHEIGHT", help="The pipe carries bare RGB of that size."),
@@ -335,8 +311,8 @@ def export(
             "boxes: x,y,width,height, as TrackingNet; got10k: the same in folders.",
         ),
     ] = "vos",
-    split: MaybeSplit = None,
-    data: Data = None,
+    split: opt.MaybeSplit = None,
+    data: opt.Data = None,
 ) -> None:
     """Write the masks or boxes of results as files that evaluation servers take."""
     from vot_memory.commands.export_boxes import export_boxes
@@ -364,10 +340,10 @@ def export(
 @app.command("import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Folder with a folder of PNG masks a video.")],
-    split: Split,
+    split: opt.Split,
     name: Annotated[str, typer.Option(metavar="TRACKER", help="What to call the tracker.")],
-    out: Out = Path("results"),
-    data: Data = None,
+    out: opt.Out = Path("results"),
+    data: opt.Data = None,
 ) -> None:
     """Take masks that another tracker wrote, so that reports score them."""
     from vot_memory.commands.import_masks import import_masks
@@ -378,7 +354,7 @@ def import_(
 @app.command("ls")
 def ls(
     kind: Annotated[str, typer.Argument(help="policies, trackers, models or splits.")],
-    data: Data = None,
+    data: opt.Data = None,
 ) -> None:
     """List what can be chosen by name."""
     from rich.table import Table
@@ -395,7 +371,7 @@ def ls(
 @app.command("check-policy")
 def check_policy(
     name: Annotated[str, typer.Argument(help="Built-in, installed, or package.module:Class.")],
-    set_: Set = None,
+    set_: opt.Set = None,
 ) -> None:
     """Test whether a policy keeps the contract."""
     from vot_memory import contract
@@ -411,16 +387,16 @@ def check_policy(
 @app.command()
 def verify(
     video: Annotated[Path, typer.Argument(help="Video file or folder of pictures.")],
-    model: Model = "nano",
-    checkpoint: Checkpoint = None,
-    box: Box = None,
-    mask: Mask = None,
-    point: Point = None,
-    image_size: ImageSize = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    compile_: Compile = False,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many frames.")] = None,
+    model: opt.Model = "nano",
+    checkpoint: opt.Checkpoint = None,
+    box: opt.Box = None,
+    mask: opt.Mask = None,
+    point: opt.Point = None,
+    image_size: opt.ImageSize = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "float32",
+    compile_: opt.Compile = False,
+    limit: opt.FrameLimit = None,
 ) -> None:
     """Compare our FIFO with sam2's own video predictor, on your weights and video."""
     from vot_memory.commands.options import parse_prompts
@@ -455,7 +431,7 @@ def verify(
 
 
 @app.command()
-def doctor(data: Data = None, out: Out = Path("results")) -> None:
+def doctor(data: opt.Data = None, out: opt.Out = Path("results")) -> None:
     """Say what is installed and found here, and what to do about the rest."""
     from vot_memory.commands import doctor as command
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vot_memory.cli_options import Data, Limit
+from vot_memory import cli_options as opt
 
 app = typer.Typer(
     help="Check and convert copies of data sets.",
@@ -16,10 +16,8 @@ app = typer.Typer(
 
 @app.command()
 def check(
-    split: Annotated[
-        str, typer.Argument(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos.")
-    ],
-    data: Data = None,
+    split: opt.Videos,
+    data: opt.Data = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Read headers of pictures, not all pixels.")
     ] = False,
@@ -58,9 +56,7 @@ def check(
 
 @app.command()
 def convert(
-    split: Annotated[
-        str, typer.Argument(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos.")
-    ],
+    split: opt.Videos,
     out: Annotated[Path, typer.Argument(help="New folder.")],
     to: Annotated[
         str,
@@ -72,8 +68,8 @@ def convert(
     link: Annotated[
         bool, typer.Option("--link", help="Link to JPEG and PNG files instead of copying them.")
     ] = False,
-    limit: Limit = None,
-    data: Data = None,
+    limit: opt.Limit = None,
+    data: opt.Data = None,
 ) -> None:
     """Write videos and masks in another layout; JPEG files are copied, never encoded anew."""
     from rich.console import Console

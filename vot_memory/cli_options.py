@@ -38,6 +38,7 @@ Init = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of policies that draw.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first so many videos.")]
+FrameLimit = Annotated[int | None, typer.Option(help="Only the first so many frames.")]
 Shard = Annotated[str, typer.Option(help="I/N: the I-th of N parts of the videos.")]
 Out = Annotated[Path, typer.Option(help="Folder of results.")]
 Data = Annotated[
@@ -59,6 +60,9 @@ Mask = Annotated[
 Point = Annotated[
     list[str] | None,
     typer.Option(metavar="X,Y[,LABEL]", help="Click; label 1 = object, 0 = not it; repeat."),
+]
+Videos = Annotated[
+    str, typer.Argument(metavar="NAME|DIR", help="Split (`ls splits`) or folder of videos.")
 ]
 MaybeSplit = Annotated[
     str | None,
