@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from vot_memory.datasets.loading import collect_failure, collecting_failures, open_each
+from vot_memory.datasets.loading import collect_failure, collecting_failures, open_each, read_names
 from vot_memory.errors import InputError
 
 
@@ -36,3 +38,14 @@ def test_faults_can_be_collected() -> None:
 def test_other_errors_are_not_faults_of_the_data() -> None:
     with collecting_failures(), pytest.raises(ZeroDivisionError):
         open_each(["a"], lambda name: 1 / 0)
+
+
+def test_lists_have_a_name_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("\ufeffb\n\n a \r\n", encoding="utf-8")
+    assert read_names(file) == ["b", "a"]
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"list\.txt, the list of sequences, cannot be .*: add it"):
+        read_names(file)
+    with pytest.raises(InputError, match=r"cannot be read: get it from example\.org and put it"):
+        read_names(tmp_path / "none.txt", "example.org")

@@ -258,3 +258,16 @@ def test_bad_labels_and_sizes(tmp_path: Path) -> None:
     write(folder / "sequence", "channels.color=color/%08d.jpg", "width=9", "height=6")
     with pytest.raises(InputError, match=r"sequence says 9x6 but .*00000001\.jpg is 8x6"):
         _ = load_vot(tmp_path)[0].size
+
+
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    folder = sequence(tmp_path)
+    (folder / "a.tag").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"a\.tag cannot be read as text: replace it"):
+        _ = load_vot(tmp_path)[0].labels
+    (folder / "sequence").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"sequence, the description of the sequence, cannot be"):
+        load_vot(tmp_path)
+    (tmp_path / "list.txt").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"list\.txt, the list of sequences, cannot be read: add"):
+        load_vot(tmp_path)

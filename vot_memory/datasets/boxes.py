@@ -27,7 +27,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from vot_memory.datasets.box_rows import read_boxes, read_flags
-from vot_memory.datasets.loading import open_each
+from vot_memory.datasets.loading import open_each, read_names
 from vot_memory.datasets.pictures import PictureFrames, digest_listing, list_pictures, natural_key
 from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack, Sequence, has_area
 from vot_memory.errors import InputError
@@ -197,14 +197,9 @@ def _search(root: Path, pattern: str) -> list[str]:
 
 
 def _read_list(path: Path, source: str | None) -> list[str]:
-    try:
-        names = path.read_text(encoding="utf-8-sig").split()
-    except (OSError, UnicodeDecodeError) as error:
-        place = f"get it from {source} and put it there" if source else "add it"
-        raise InputError(f"{path}, the list of sequences, cannot be read: {place}.") from error
-    if not names:
-        raise InputError(f"{path}, the list of sequences, is empty: replace it by a whole copy.")
-    return names
+    if names := read_names(path, source):
+        return names
+    raise InputError(f"{path}, the list of sequences, is empty: replace it by a whole copy.")
 
 
 def _find(name: str, root: Path, patterns: tuple[str, ...], what: str) -> Path:

@@ -1,4 +1,4 @@
-"""Opening the sequences of a data set: the first fault stops, unless faults are collected.
+"""Listing and opening the sequences of a data set: a fault stops, unless faults are collected.
 
 So `vot-memory data check` gets all faults from loaders that need not know of it.
 """
@@ -8,12 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 from vot_memory.errors import InputError
 
 S = TypeVar("S")
 _failures: ContextVar[dict[str, InputError] | None] = ContextVar("failures", default=None)
+
+
+def read_names(path: Path, source: str | None = None) -> list[str]:
+    """Read a list of sequences, a name a line; empty lines do not count.
+
+    Args:
+        path: the file.
+        source: where it is to be had, if not beside the data.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        place = f"get it from {source} and put it there" if source else "add it"
+        raise InputError(f"{path}, the list of sequences, cannot be read: {place}.") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def open_each(names: Iterable[str], open_one: Callable[[str], S]) -> list[S]:

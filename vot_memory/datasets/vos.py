@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from vot_memory.datasets.loading import read_names
 from vot_memory.datasets.pictures import (
     PictureFrames,
     describe_size,
@@ -125,7 +126,7 @@ def find_vos(root: Path, layout: VosLayout) -> VosFolder:
         masks = masks / resolution if (masks / resolution).is_dir() else masks
     if not frames.is_dir():
         raise InputError(f"{frames} does not exist: add the frames in this resolution.")
-    names = _read_list(root / layout.image_set) if layout.image_set else _folders(frames)
+    names = read_names(root / layout.image_set) if layout.image_set else _folders(frames)
     if not names:
         raise InputError(f"{frames} has no sequences: put one folder of frames a video there.")
     if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -289,11 +290,3 @@ def _folders(folder: Path) -> list[str]:
     """Names of the visible subfolders in numeric order."""
     found = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
     return sorted(found, key=natural_key)
-
-
-def _read_list(path: Path) -> list[str]:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}, the list of sequences, cannot be read: add it.") from error
-    return [line.strip() for line in lines if line.strip()]

@@ -22,13 +22,13 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from vot_memory.datasets.loading import open_each
+from vot_memory.datasets.loading import open_each, read_names
 from vot_memory.datasets.pictures import (
     PictureFrames,
     describe_size,
@@ -44,6 +44,7 @@ from vot_memory.datasets.vot_regions import (
     Polygon,
     Rectangle,
     Region,
+    read_lines,
     read_regions,
     rles_of_regions,
 )
@@ -53,6 +54,7 @@ LISTS = ("list.txt", "sequences/list.txt")
 METADATA: Final = "sequence"
 IGNORED: Final = "_ignore"  # the object whose pixels count nowhere
 SINGLE: Final = "1"  # what the object of groundtruth.txt is called
+Line = TypeVar("Line")
 
 
 class VotLayout(BaseModel):
@@ -81,8 +83,7 @@ def load_vot(root: Path, layout: VotLayout | None = None) -> list[Sequence]:
     layout = layout or VotLayout()
     lists = [root / place for place in LISTS if (root / place).is_file()]
     if lists:
-        base, lines = lists[0].parent, lists[0].read_text(encoding="utf-8").splitlines()
-        names = [line.strip() for line in lines if line.strip()]
+        base, names = lists[0].parent, read_names(lists[0])
     else:
         base = root
         found = (path.parent.name for path in root.glob(f"*/{METADATA}"))
@@ -202,13 +203,7 @@ class VotSequence(Sequence):
         return str(digest.hexdigest())
 
     def _regions(self, path: Path) -> list[Region]:
-        regions = read_regions(path)
-        if len(regions) > len(self):
-            raise InputError(
-                f"{path} has {len(regions)} lines but {self.name} has {len(self)} frames: remove "
-                "lines or add the frames that are missing."
-            )
-        return regions
+        return self._fitting(path, read_regions(path))
 
     def _track(
         self, identity: str, regions: list[Region], counts: NDArray[np.bool_] | None
@@ -242,7 +237,10 @@ class VotSequence(Sequence):
         return self._layout.truth == "all" and (tagged is None or bool(tagged[t]))
 
     def _lines(self, path: Path) -> list[str]:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        return self._fitting(path, [line.strip() for line in read_lines(path)])
+
+    def _fitting(self, path: Path, lines: list[Line]) -> list[Line]:
+        """The lines of a file, of which there may be no more than frames."""
         if len(lines) > len(self):
             raise InputError(
                 f"{path} has {len(lines)} lines but {self.name} has {len(self)} frames: remove "
@@ -254,7 +252,7 @@ class VotSequence(Sequence):
 def _read_metadata(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path}, the description of the sequence, cannot be read: add it, with a line "
             "channels.color=color/%08d.jpg."

@@ -148,16 +148,21 @@ def format_region(region: Region) -> str:
     return ",".join(repr(float(v)) for v in (region.x, region.y, region.width, region.height))
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a file; raises `InputError` if it is no text."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: replace it by a whole copy.") from error
+
+
 def read_regions(path: Path) -> list[Region]:
     """Read a file with a region a line.
 
     Raises:
         InputError: the file cannot be read, or a line is no region; names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: replace it by a whole copy.") from error
+    lines = read_lines(path)
     while lines and not lines[-1].strip():
         lines.pop()
     regions: list[Region] = []
