@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vot_memory.metrics.returns import FOUND_OVERLAP
-from vot_memory.reports.notes import FEW_SEQUENCES
+from vot_memory.reports.notes import FEW_SEQUENCES, describe_box_rules
 from vot_memory.reports.pairing import paired_gap
 from vot_memory.reports.ranks import find_ranks
-from vot_memory.reports.scores import BOX_COLUMNS, DAVIS_COLUMNS, RunScores
+from vot_memory.reports.scores import BOX_COLUMNS, BOX_FRAMES, DAVIS_COLUMNS, RunScores
 from vot_memory.statistics import holm
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _RETURN = ["sequence", "object", "frame"]  # what names one
 _DELAY_GAP = ["delay_difference", "delay_low", "delay_high"]
 _PAIRED = "Differences are paired by sequence, a sequence the mean over its objects"
+_MAY_DIFFER = "so they may differ from the difference of two rows"
 
 
 class Column(NamedTuple):
@@ -110,7 +111,7 @@ def _jf(runs: Seq[RunScores], common: Seq[str], reference: int | None) -> Furthe
         "J is the intersection over union, F compares contours (within 0.008 of the picture's "
         "diagonal), as DAVIS and SA-V define them: the mean over all objects of the set, without "
         "the first and the last annotated frame of each. J is therefore not Q.",
-        f"{_PAIRED}, so they may differ a little from the difference of two rows.",
+        f"{_PAIRED}, {_MAY_DIFFER}.",
     )
     series = [own.groupby("sequence", sort=False)["J&F"].mean() for own in chosen]
     rows = _compare(runs, values, series, reference)
@@ -121,20 +122,29 @@ def _boxes(runs: Seq[RunScores], common: Seq[str], reference: int | None) -> Fur
     chosen = [_on(run.objects, common) for run in runs]
     if not any("AUC" in objects and objects["AUC"].notna().any() for objects in chosen):
         return None
-    videos = [own.groupby("sequence", sort=False)[BOX_COLUMNS].mean() for own in chosen]
-    values = [{name: float(own[name].mean()) for name in BOX_COLUMNS} for own in videos]
+    rules = runs[0].box_rules
+    values = [_box_means(own, rules.by_frame) for own in chosen]
+    series = [own.groupby("sequence", sort=False)["AUC"].mean() for own in chosen]
     columns = tuple(Column(name, name, brief=name[:2] != "SR") for name in BOX_COLUMNS)
     notes = (
-        "The box of a predicted mask against the annotated box, on the frames that show the object "
-        "and without the prompt. AUC: mean share of overlaps above 0, 0.05, ..., 1 (0.952 at "
-        "best); P: centres within 20 pixels; Pnorm: within 0.2 of the object's size; AO: mean "
-        "overlap; SR50 and SR75: overlaps above 0.5 and 0.75.",
-        "Published numbers count the first frame (LaSOT, TrackingNet, OTB), frames without the "
-        "object (LaSOT) or all frames of a set together (GOT-10k), so they differ a little.",
-        f"{_PAIRED}.",
+        "The box of a predicted mask against the annotated box. AUC: mean share of overlaps above "
+        "0, 0.05, ..., 1 (0.952 at best); P: centres within 20 pixels; Pnorm: within 0.2 of the "
+        "object's size; AO: mean overlap; SR50 and SR75: overlaps above 0.5 and 0.75.",
+        describe_box_rules(rules),
+        f"{_PAIRED}, {_MAY_DIFFER}." if rules.by_frame else f"{_PAIRED}.",
     )
-    rows = _compare(runs, values, [own["AUC"] for own in videos], reference)
+    rows = _compare(runs, values, series, reference)
     return _table("boxes", "Boxes", columns, columns[0], rows, common, notes)
+
+
+def _box_means(objects: DataFrame, by_frame: bool) -> dict[str, Any]:
+    """Mean over sequences, or over the frames of all of them."""
+    if by_frame:
+        frames = objects[BOX_FRAMES]
+        means = objects[BOX_COLUMNS].mul(frames, axis=0).sum() / frames.sum()
+    else:
+        means = objects.groupby("sequence", sort=False)[BOX_COLUMNS].mean().mean()
+    return {name: float(means[name]) for name in BOX_COLUMNS}
 
 
 def _returns(runs: Seq[RunScores], common: Seq[str], reference: int | None) -> FurtherTable | None:

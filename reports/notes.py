@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING
 
+from vot_memory.metrics.boxes import BoxRules
 from vot_memory.metrics.vots import ADQ_MIN_ABSENT
 from vot_memory.reports.scores import RunScores
 from vot_memory.reports.text import count
@@ -64,7 +65,7 @@ def notes(
     """
     said = [
         _coverage(overview, common),
-        _rules(toolkit_compatible),
+        _rules(toolkit_compatible, runs[0].box_rules.name),
         BOXES if runs[0].boxed else "",
         *_undefined(overview),
         *_intervals(int(overview["sequences"].min()), bool(overview["p"].notna().any())),
@@ -75,6 +76,28 @@ def notes(
     if (overview["bank_bytes"] > 0).any() or (overview["frames_per_second"] > 0).any():
         said.append(_speed(overview))
     return tuple(sentence for sentence in said if sentence)
+
+
+def describe_box_rules(rules: BoxRules) -> str:
+    """What box measures go by."""
+    if not rules.name:
+        return (
+            "Scored by the clean rules: the frames that show the object, without the prompt. "
+            "Published numbers count the first frame (LaSOT, TrackingNet, OTB), frames without "
+            "the object (LaSOT) or all frames of a set together (GOT-10k), so they differ; "
+            "--toolkit-compatible counts as they do, on data sets whose rules are known."
+        )
+    parts = (
+        (rules.count_first, "the first frame counts as a perfect answer"),
+        (not rules.count_first, "the first frame is left out"),
+        (rules.count_absent, "frames without the object count as failures in AUC, P and Pnorm"),
+        (not rules.count_absent, "frames without the object are left out"),
+        (rules.hold_last, "an empty answer is replaced by the box of the frame before"),
+        (rules.in_picture, "boxes are put into the picture before their overlap is taken"),
+        (rules.by_frame, "rows are means over the frames of all videos together"),
+    )
+    said = "; ".join(text for holds, text in parts if holds)
+    return f"Scored by the rules of {rules.name}: {said}."
 
 
 def _coverage(overview: DataFrame, common: Seq[str]) -> str:
@@ -89,11 +112,12 @@ def _coverage(overview: DataFrame, common: Seq[str]) -> str:
     )
 
 
-def _rules(toolkit_compatible: bool) -> str:
+def _rules(toolkit_compatible: bool, benchmark: str) -> str:
     if toolkit_compatible:
+        boxes = f" Box measures go by the rules of {benchmark}." if benchmark else ""
         return (
             "Scored by the VOT toolkit's rules: frame 0 counts as a miss, so that a perfect "
-            "tracker stays below 1."
+            f"tracker stays below 1.{boxes}"
         )
     return (
         "Scored by the clean rules: the frame with the prompt is left out. The VOT toolkit counts "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vot_memory.errors import InputError, unknown
+from vot_memory.metrics.boxes import BENCHMARKS, CLEAN
 from vot_memory.registry import policy_names
 from vot_memory.reports import event_plot, markdown, objects_page, plots
 from vot_memory.reports.canvas import save
@@ -64,7 +65,8 @@ def write_report(
         split: only results on this split, by its name or the folder that was run; None takes all.
         baseline: policy (or row label) that differences are taken to.
         out: folder of the report; replaced if it is a report, otherwise it must be new or empty.
-        toolkit_compatible: the VOT toolkit's scoring rules instead of the clean ones.
+        toolkit_compatible: the VOT toolkit's scoring rules instead of the clean ones; of boxes
+            those of the split's benchmark.
         jf: also J, F and J&F, which takes longer.
         data: folder of published data sets.
 
@@ -117,7 +119,7 @@ def make_tables(
         folders: runs on any splits.
         truth: loads a split by its name, or raises `InputError`.
         baseline: policy or label that differences are taken to.
-        toolkit_compatible: the VOT toolkit's scoring rules.
+        toolkit_compatible: the VOT toolkit's scoring rules; of boxes the split's own.
         jf: also J, F and J&F.
     """
     groups: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
@@ -141,7 +143,14 @@ def make_tables(
                 "be scored: run again, or restore the data."
             )
             continue
-        runs = score_runs(group, split.sequences, toolkit_compatible=toolkit_compatible, jf=jf)
+        rules = BENCHMARKS[split.box_rules] if toolkit_compatible and split.box_rules else CLEAN
+        runs = score_runs(
+            group,
+            split.sequences,
+            toolkit_compatible=toolkit_compatible,
+            jf=jf,
+            box_rules=rules,
+        )
         table = make_table(
             runs,
             baseline,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
-from vot_memory.metrics.boxes import BOX_MEASURES, box_scores, mask_boxes
+from vot_memory.metrics.boxes import BOX_MEASURES, CLEAN, BoxRules, box_scores, mask_boxes
 from vot_memory.metrics.davis import davis_scores
 from vot_memory.metrics.events import score_events
 from vot_memory.metrics.returns import Return, find_returns
@@ -30,6 +30,7 @@ BACK_COLUMNS = ["returns", "found_again", "delay"]
 OBJECT_COLUMNS = ["sequence", "object", "frames", *SCORE_COLUMNS, *COUNT_COLUMNS, *BACK_COLUMNS]
 DAVIS_COLUMNS = ["J", "F", "J&F"]
 BOX_COLUMNS = [measure.label for measure in BOX_MEASURES]
+BOX_FRAMES = "box_frames"
 EVENT_MEANS = ["overlap", "drifted", "missed", "part"]
 EVENT_COLUMNS = ["sequence", "object", "event", "frames", *EVENT_MEANS]
 RETURN_COLUMNS = ["sequence", "object", "frame", "visible", "delay", "seconds"]
@@ -45,7 +46,7 @@ class RunScores:
         objects: a row for each scored object with `OBJECT_COLUMNS`; NaN where undefined. `frames`
             counts the frames that are scored; `delay` is the mean over the returns that were found.
             Where they were asked for and masks are annotated, also `DAVIS_COLUMNS`; where boxes
-            are annotated, also `BOX_COLUMNS`.
+            are annotated, also `BOX_COLUMNS` and on how many frames they are (`BOX_FRAMES`).
         events: a row for each scored object and event (`EVENT_COLUMNS`); NaN where undefined.
         returns: a row for each return of an object (`RETURN_COLUMNS`): where it begins, for how
             many annotated frames it is visible, and the delay until it is found, in annotated
@@ -55,6 +56,7 @@ class RunScores:
         offline: whether masks were revised after the last frame.
         spec: of the policy; None if it cannot be loaded here, or another program made the results.
         speed: of the latest run; None if it was not recorded.
+        box_rules: what box measures go by.
     """
 
     identity: Identity
@@ -67,6 +69,7 @@ class RunScores:
     offline: bool
     spec: PolicySpec | None
     speed: Speed | None
+    box_rules: BoxRules
 
     @property
     def boxed(self) -> bool:
@@ -97,6 +100,7 @@ def score_runs(
     *,
     toolkit_compatible: bool = False,
     jf: bool = False,
+    box_rules: BoxRules = CLEAN,
 ) -> list[RunScores]:
     """Score every finished sequence of some runs on one split.
 
@@ -105,11 +109,12 @@ def score_runs(
         sequences: its videos; each is loaded once, whatever the number of runs.
         toolkit_compatible: the VOT toolkit's rules instead of the clean ones.
         jf: also J and F, which takes longer; only where masks are annotated.
+        box_rules: what box measures go by, where boxes are annotated.
 
     Raises:
         InputError: a record is damaged or does not fit the ground truth.
     """
-    gathered = [_Gathered(folder, toolkit_compatible, jf) for folder in folders]
+    gathered = [_Gathered(folder, toolkit_compatible, jf, box_rules) for folder in folders]
     for sequence in sequences:
         for run in gathered:
             run.add(sequence)
@@ -124,6 +129,7 @@ class _Gathered:
     folder: RunFolder
     toolkit_compatible: bool
     jf: bool
+    box_rules: BoxRules
     objects: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
@@ -153,7 +159,7 @@ class _Gathered:
         returns = find_returns(scores.frames, track.first_frame)
         row = name | _row(scores) | _returns_row(returns)
         if track.boxes is not None:
-            row |= _box_row(rles, track)
+            row |= _box_row(rles, track, sequence.size, self.box_rules)
         elif self.jf:
             row |= _davis_row(rles, track, sequence)
         self.objects.append(row)
@@ -169,7 +175,7 @@ class _Gathered:
         """All of it as tables."""
         failures = self.folder.failures()
         known = {name for row in self.objects for name in row}
-        further = [name for name in (*DAVIS_COLUMNS, *BOX_COLUMNS) if name in known]
+        further = [name for name in (*DAVIS_COLUMNS, *BOX_COLUMNS, BOX_FRAMES) if name in known]
         return RunScores(
             identity=self.folder.identity,
             label=label,
@@ -181,6 +187,7 @@ class _Gathered:
             offline=self.offline,
             spec=_spec(self.folder.identity),
             speed=read_speed(self.folder),
+            box_rules=self.box_rules,
         )
 
 
@@ -210,9 +217,14 @@ def _row(scores: ObjectScores) -> dict[str, Any]:
     return defined(row) | {"frames": int(scores.frames.scored.sum())}
 
 
-def _box_row(rles: Seq[RLE | None], track: ObjectTrack) -> dict[str, Any]:
-    scores = box_scores(mask_boxes(rles), track.boxes or (), first_frame=track.first_frame)
-    return defined({measure.label: getattr(scores, measure.name) for measure in BOX_MEASURES})
+def _box_row(
+    rles: Seq[RLE | None], track: ObjectTrack, size: tuple[int, int], rules: BoxRules
+) -> dict[str, Any]:
+    truth = track.boxes or ()
+    first = track.first_frame
+    scores = box_scores(mask_boxes(rles), truth, first_frame=first, rules=rules, size=size)
+    row = defined({measure.label: getattr(scores, measure.name) for measure in BOX_MEASURES})
+    return row | {BOX_FRAMES: scores.frames}
 
 
 def _spec(identity: Identity) -> PolicySpec | None:

@@ -196,7 +196,9 @@ def report(
     toolkit_compatible: Annotated[
         bool,
         typer.Option(
-            "--toolkit-compatible", help="Measures exactly as the VOT toolkit, frame 0 included."
+            "--toolkit-compatible",
+            help="Measures exactly as the VOT toolkit, frame 0 included; those of boxes as the "
+            "code of the data set's own benchmark (LaSOT, GOT-10k, OTB).",
         ),
     ] = False,
     jf: Annotated[

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from vot_memory.commands.data_check import check_data
+from vot_memory.datasets import splits
 from vot_memory.datasets.boxes import BoxLayout, load_boxes
-from vot_memory.datasets.splits import split_specs
+from vot_memory.datasets.splits import BoxSpec, load_split, split_specs
 from vot_memory.errors import InputError
 
 H, W = 6, 8
@@ -226,6 +228,36 @@ def test_digest_is_of_frames_boxes_flags_and_what_is_read_of_them(tmp_path: Path
     seen.append(digest())
     assert len(set(seen)) == len(seen)
     assert digest() == seen[-1]
+
+
+def test_rules_change_no_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lasot(tmp_path / "LaSOT-ext")
+    spec = split_specs()["lasot-ext"]
+    found = []
+    for rules in ("lasot", "otb", None):
+        changed = {"lasot-ext": spec.model_copy(update={"rules": rules})}
+        monkeypatch.setattr(splits, "split_specs", lambda changed=changed: changed)
+        split = load_split("lasot-ext", data=tmp_path)
+        assert split.box_rules == rules
+        found.append((split.name, split.digest, split.sequences[0].digest))
+    assert len(set(found)) == 1
+
+
+def test_box_splits_name_the_rules_of_published_numbers() -> None:
+    rules = {name: spec.rules for name, spec in split_specs().items() if spec.loader == "boxes"}
+    assert rules == {
+        "lasot-test": "lasot",
+        "lasot-ext": "lasot",
+        "got-10k-val": "got-10k",
+        "got-10k-test": "got-10k",
+        "trackingnet-test": "trackingnet",
+        "nfs-30": "otb",
+        "nfs-240": "otb",
+        "otb-100": "otb",
+        "otb-50": "otb",
+    }
+    with pytest.raises(ValidationError, match="rules"):
+        BoxSpec.model_validate(split_specs()["otb-50"].model_dump() | {"rules": "OTB"})
 
 
 def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from vot_memory.metrics.boxes import (
     box_iou,
     box_scores,
     mask_boxes,
-    mean_box_scores,
 )
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "boxes.json").read_text())
@@ -72,7 +71,7 @@ def test_rules_of_otb_leave_absences_out() -> None:
 def test_a_perfect_tracker_has_an_auc_of_twenty_of_21() -> None:
     truth = [T] * 5
     for rules in BENCHMARKS.values():
-        scores = box_scores(np.array(truth), truth, first_frame=0, rules=rules)
+        scores = box_scores(np.array(truth), truth, first_frame=0, rules=rules, size=(50, 60))
         assert scores.success == pytest.approx(20 / 21)
         assert (scores.precision, scores.average_overlap, scores.success_75) == (1, 1, 1)
 
@@ -99,11 +98,14 @@ def test_an_empty_answer_is_near_nothing() -> None:
     assert (scores.precision, scores.normalized_precision, scores.normalized_area) == (0, 0, 0)
 
 
-def test_boxes_are_put_into_the_picture_if_its_size_is_given() -> None:
+def test_got_10k_puts_boxes_into_the_picture() -> None:
+    got = {"rules": BENCHMARKS["got-10k"], "size": (4, 8)}
     inside, outside = (6, 0, 2, 4), (6, 0, 4, 4)
-    assert score_one(inside, outside).average_overlap == 0.5
-    assert score_one(inside, outside, size=(4, 8)).average_overlap == 1
-    assert score_one((0, 0, 4, 4), (-2, 0, 4, 4), size=(4, 8)).average_overlap == 1
+    assert score_one(inside, outside, size=(4, 8)).average_overlap == 0.5
+    assert score_one(inside, outside, **got).average_overlap == 1
+    assert score_one((0, 0, 4, 4), (-2, 0, 4, 4), **got).average_overlap == 1
+    with pytest.raises(ValueError, match="GOT-10k puts boxes into the picture"):
+        score_one(inside, outside, rules=BENCHMARKS["got-10k"])
 
 
 def test_frames_before_a_late_prompt_count_nowhere() -> None:
@@ -113,11 +115,21 @@ def test_frames_before_a_late_prompt_count_nowhere() -> None:
     assert (scores.frames, scores.average_overlap) == (1, 1)
 
 
-def test_without_scored_frames_every_measure_is_undefined() -> None:
-    scores = box_scores(np.array([NAN, NAN]), [T, None], first_frame=0)
+@pytest.mark.parametrize("rules", [BoxRules(), *BENCHMARKS.values()])
+def test_without_scored_frames_every_measure_is_undefined(rules) -> None:
+    # A server's prompt does not become a perfect answer of one frame.
+    truth, answers = [T, None], np.array([NAN, NAN])
+    scores = box_scores(answers, truth, first_frame=0, rules=rules, size=(50, 60))
     assert set(measures(scores).values()) == {None}
     assert scores.frames == 0
-    assert set(measures(mean_box_scores([scores])).values()) == {None}
+
+
+def test_a_first_frame_counts_beside_frames_without_the_object() -> None:
+    truth, answers = [T, ABSENT], np.array([NAN, T])
+    scores = box_scores(answers, truth, first_frame=0, rules=BENCHMARKS["lasot"])
+    assert (scores.frames, scores.precision, scores.average_overlap) == (1, 0.5, 1)
+    otb = box_scores(answers, truth, first_frame=0, rules=BENCHMARKS["otb"])
+    assert (otb.frames, otb.precision) == (1, 1)
 
 
 def test_a_missing_prediction_is_named_and_never_held_over() -> None:
@@ -182,10 +194,17 @@ def test_ao_and_sr_equal_got10k() -> None:
         )
         for name in GOLDEN["videos"]
     }
-    scores["all"] = mean_box_scores(list(scores.values()), by_frame=True)
-    for name, score in scores.items():
-        found = {"ao": score.average_overlap, "sr": score.success_50}
-        assert found == pytest.approx(GOLDEN["got10k"][name], abs=1e-12)
+    found = {
+        name: {"ao": score.average_overlap, "sr": score.success_50}
+        for name, score in scores.items()
+    }
+    frames = [score.frames for score in scores.values()]
+    found["all"] = {
+        key: np.average([one[key] for one in found.values()], weights=frames)
+        for key in ("ao", "sr")
+    }
+    for name, values in found.items():
+        assert values == pytest.approx(GOLDEN["got10k"][name], abs=1e-12)
 
 
 def test_auc_and_precision_equal_got10k_on_otb() -> None:
@@ -196,10 +215,16 @@ def test_auc_and_precision_equal_got10k_on_otb() -> None:
         )
         for name in GOLDEN["videos"]
     }
-    scores["all"] = mean_box_scores(list(scores.values()))
-    for name, score in scores.items():
-        found = {"success_score": score.success, "precision_score": score.precision}
-        assert found == pytest.approx(GOLDEN["otb"][name], abs=1e-12)
+    found = {
+        name: {"success_score": score.success, "precision_score": score.precision}
+        for name, score in scores.items()
+    }
+    found["all"] = {
+        key: np.mean([one[key] for one in found.values()])
+        for key in ("success_score", "precision_score")
+    }
+    for name, values in found.items():
+        assert values == pytest.approx(GOLDEN["otb"][name], abs=1e-12)
 
 
 def test_overlap_never_exceeds_one(rng) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Published, Split
+from vot_memory.metrics.boxes import Benchmark
 from vot_memory.results import Failure, Identity, Record, RunFolder, Store
 
 SIZE = (4, 100)  # one column more or less in a bar of 100 is one per cent of overlap
@@ -47,22 +48,23 @@ def at(*frames: int) -> np.ndarray:
 
 
 def record(seq: Sequence, track: ObjectTrack, policy: str, widths: list[int], offline: bool):
-    empty: list[Any] = [0] * FRAMES
+    frames = len(seq)
+    empty: list[Any] = [0] * frames
     return Record(
         sequence=seq.name,
         object=track.id,
         policy=policy,
         first_frame=0,
-        num_frames=FRAMES,
+        num_frames=frames,
         size=SIZE,
         offline=offline,
         masks=[bar(w)["counts"] for w in widths],
-        ious=[[0.5]] * FRAMES,
-        object_score=[1.0] * FRAMES,
+        ious=[[0.5]] * frames,
+        object_score=[1.0] * frames,
         chosen=empty,
         written=empty,
-        memory=[[0]] * FRAMES,
-        tags=[[0]] * FRAMES,
+        memory=[[0]] * frames,
+        tags=[[0]] * frames,
     )
 
 
@@ -74,11 +76,13 @@ class Results:
     sequences: list[Sequence]
     name: str = "fake"
     published: Published | None = None
+    box_rules: Benchmark | None = None
 
     @property
     def split(self) -> Split:
         digest = hashlib.sha256(" ".join(s.digest for s in self.sequences).encode()).hexdigest()
-        return Split(self.name, self.sequences, "nano", "dev", digest, published=self.published)
+        own = {"published": self.published, "box_rules": self.box_rules}
+        return Split(self.name, self.sequences, "nano", "dev", digest, **own)
 
     def run(
         self,

@@ -44,10 +44,12 @@ def halves(name, *objects):
     return replace(sequence(name), objects=tracks)
 
 
-def boxed(name, away=()):
-    """An object that is annotated by boxes of the whole picture, 100 x 4 pixels."""
-    boxes = tuple((0.0, 0.0, 0.0, 0.0) if t in away else (0.0, 0.0, 100.0, 4.0) for t in range(15))
-    return replace(sequence(name), objects=(ObjectTrack("1", 0, (None,) * FRAMES, boxes),))
+def boxed(name, away=(), box=(0.0, 0.0, 100.0, 4.0), frames=FRAMES):
+    """An object that is annotated by boxes, which are those of the picture of 100 x 4 pixels."""
+    boxes = tuple((0.0, 0.0, 0.0, 0.0) if t in away else box for t in range(frames))
+    track = ObjectTrack("1", 0, (None,) * frames, boxes)
+    made = sequence(name)
+    return replace(made, frames=made.frames[:frames], objects=(track,))
 
 
 @pytest.fixture
@@ -117,6 +119,91 @@ def test_boxes_of_masks_against_annotated_boxes(results):
     )
     assert other["difference"] == pytest.approx((16 + 10) / 2 / 21 - 12 / 21)
     assert {"AUC", "SR75"} <= set(table.objects)
+
+
+def by_rules(store, out, rules):
+    """The table of boxes that `--toolkit-compatible` makes on a data set of these rules."""
+    store.box_rules = rules
+    report = write_report(store.root, "fake", "fifo", out, toolkit_compatible=True)
+    return report.tables[0], further(report.tables[0])["boxes"]
+
+
+def test_boxes_by_the_rules_of_lasot(results, tmp_path):
+    store = results(boxed("a", away=(5, 6)))
+    # Of 12 frames behind the first that show the object, frame 3 is answered by nothing.
+    given = [30] + [0 if t in (3, 5, 6) else 60 for t in range(1, FRAMES)]
+    folder = store.run("fifo", {"a": given})
+    table, boxes = by_rules(store, tmp_path / "report", "lasot")
+    # The first frame is perfect, frame 3 has the box of frame 2, frames 5 and 6 are failures.
+    assert [boxes.row("fifo")[name] for name in BOX_COLUMNS] == pytest.approx(
+        [(20 + 12 * 12) / 21 / 15, 13 / 15, 13 / 15, (1 + 12 * 0.6) / 13, 1, 1 / 13]
+    )
+    assert any("Box measures go by the rules of LaSOT." in note for note in table.notes)
+    assert boxes.notes[1] == (
+        "Scored by the rules of LaSOT: the first frame counts as a perfect answer; frames without "
+        "the object count as failures in AUC, P and Pnorm; an empty answer is replaced by the box "
+        "of the frame before."
+    )
+    clean = further(table_of(store, [folder]))["boxes"]
+    assert [clean.row("fifo")[name] for name in BOX_COLUMNS] == pytest.approx(
+        [11 * 12 / 21 / 12, 11 / 12, 11 / 12, 11 * 0.6 / 12, 11 / 12, 0]
+    )
+    assert clean.notes[1].startswith("Scored by the clean rules: the frames that show the object")
+
+
+def test_boxes_by_the_rules_of_got_10k(results, tmp_path):
+    # 14 frames are scored of one video and 4 of the other, whose box leaves the picture below.
+    store = results(boxed("a"), boxed("b", away=(2,), box=(0.0, 0.0, 100.0, 8.0), frames=6))
+    folders = [
+        store.run("fifo", {"a": [60] * 15, "b": [80] * 6}),
+        store.run("first", {"a": [80] * 15, "b": [60] * 6}),
+    ]
+    table, boxes = by_rules(store, tmp_path / "report", "got-10k")
+    # Centres of b are 10 px (0.1) beside and 2 px (0.25) above: only overlaps see the cut box.
+    assert [boxes.row("fifo")[name] for name in BOX_COLUMNS] == pytest.approx(
+        [
+            (14 * 12 + 4 * 16) / 21 / 18,
+            1,
+            14 / 18,
+            (14 * 0.6 + 4 * 0.8) / 18,
+            1,
+            4 / 18,
+        ]
+    )
+    assert boxes.row("first")["AO"] == pytest.approx((14 * 0.8 + 4 * 0.6) / 18)
+    assert boxes.row("first")["difference"] == pytest.approx(0)  # by video: 4/21 up, 4/21 down
+    assert boxes.notes[1] == (
+        "Scored by the rules of GOT-10k: the first frame is left out; frames without the object "
+        "are left out; boxes are put into the picture before their overlap is taken; rows are "
+        "means over the frames of all videos together."
+    )
+    assert "may differ from the difference of two rows" in boxes.notes[2]
+    assert table.objects["box_frames"].tolist() == [14, 4, 14, 4]
+    clean = further(table_of(store, folders))["boxes"].row("fifo")
+    assert [clean[name] for name in BOX_COLUMNS] == pytest.approx(
+        [(12 + 8) / 2 / 21, 1, 1 / 2, (0.6 + 0.4) / 2, 1 / 2, 0]
+    )
+
+
+def test_boxes_of_a_folder_keep_the_clean_rules(results, tmp_path):
+    store = results(boxed("a"))
+    folder = store.run("fifo", {"a": [60] * FRAMES})
+    table, boxes = by_rules(store, tmp_path / "report", None)
+    clean = further(table_of(store, [folder]))["boxes"]
+    pd.testing.assert_frame_equal(boxes.rows, clean.rows)
+    assert boxes.notes == clean.notes
+    assert table.row("fifo")["Q"] == pytest.approx(14 * 0.6 / 15)  # which the VOT toolkit has
+    assert not any("Box measures" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("rules", ["lasot", "otb", "trackingnet", "got-10k"])
+def test_a_prompt_alone_makes_no_table_of_boxes(results, tmp_path, rules):
+    hidden = ObjectTrack("1", 0, (None,) * 15, ((0.0, 0.0, 100.0, 4.0), *(None,) * 14))
+    store = results(replace(sequence("a"), objects=(hidden,)))
+    store.run("fifo", {"a": [60] * FRAMES})
+    store.box_rules = rules
+    report = write_report(store.root, "fake", "fifo", tmp_path / "r", toolkit_compatible=True)
+    assert report.tables[0].further == ()
 
 
 # Away on frames 2 3 and 8: returns on 4 and 9, which last for 4 and 6 frames.

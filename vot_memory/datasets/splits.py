@@ -22,6 +22,7 @@ from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import VosLayout, load_vos
 from vot_memory.datasets.vot import LISTS, VotLayout, load_vot
 from vot_memory.errors import InputError
+from vot_memory.metrics.boxes import Benchmark
 
 DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
@@ -175,10 +176,15 @@ class VotSpec(_FolderSpec):
 
 
 class BoxSpec(_FolderSpec):
-    """Videos with one annotated box a frame."""
+    """Videos with one annotated box a frame.
+
+    Attributes:
+        rules: whose rules published numbers on these videos follow.
+    """
 
     loader: Literal["boxes"]
     prompt: PromptKind | None = "box"
+    rules: Benchmark | None = None
     boxes: BoxLayout
 
     def read(self, root: Path) -> list[Sequence]:
@@ -206,6 +212,7 @@ class Split:
         prompt: what objects begin with unless a run says otherwise: box where only boxes are
             annotated; None leaves it to the protocol.
         published: figures of a paper on this split.
+        box_rules: the benchmark whose rules published box measures on this split follow.
     """
 
     name: str
@@ -215,6 +222,7 @@ class Split:
     digest: str
     prompt: PromptKind | None = None
     published: Published | None = None
+    box_rules: Benchmark | None = None
 
 
 @cache
@@ -288,6 +296,7 @@ def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | No
             digest=_digest(sequences),
             prompt=spec.prompt,
             published=getattr(spec, "published", None),
+            box_rules=getattr(spec, "rules", None),
         )
     root, layout = _find_folder(name_or_dir)
     sequences = _read_folder(root, layout)

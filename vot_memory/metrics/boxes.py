@@ -24,10 +24,9 @@ given. Published numbers follow other rules, which `BENCHMARKS` has:
   count as failures (`eval_tracker.m` divides by all frames);
 * OTB and LaSOT put the box of the frame before where an answer is empty;
 * GOT-10k first moves the corners of both boxes into the picture and cuts what is behind its right
-  and lower border: give `size`.
-
-Over sequences it is the plain mean everywhere but in GOT-10k's toolkit, which takes the frames of
-all sequences together: `mean_box_scores(..., by_frame=True)`.
+  and lower border;
+* over sequences it is the plain mean everywhere but in GOT-10k, whose toolkit takes the frames of
+  all sequences together, so that each weighs as many as `BoxScores.frames`.
 
 TrackingNet rounds all boxes and reports areas by trapezoids: AUC over the same 21 thresholds (a
 perfect one is 0.975), Pnorm over 0 to 0.5, which is `normalized_area` here. LaSOT's toolkit has
@@ -40,9 +39,9 @@ github.com/SilvioGiancola/TrackingNet-devkit; Huang et al., PAMI 2021, and PyPI 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,28 +73,36 @@ class BoxRules:
     """What a benchmark does beside the measures' definitions.
 
     Attributes:
-        count_first: the prompt frame counts, as a perfect answer.
+        name: whose rules they are; empty of the clean ones.
+        count_first: the prompt frame counts, as a perfect answer, if any other is annotated.
         count_absent: frames without the object count as failures in AUC, P and Pnorm.
         hold_last: an empty answer is replaced by the box of the frame before.
+        in_picture: boxes are put into the picture before their overlap is taken.
+        by_frame: means are over the frames of all sequences together, not over sequences.
     """
 
+    name: str = ""
     count_first: bool = False
     count_absent: bool = False
     hold_last: bool = False
+    in_picture: bool = False
+    by_frame: bool = False
 
+
+Benchmark = Literal["got-10k", "lasot", "otb", "trackingnet"]
 
 CLEAN = BoxRules()
-BENCHMARKS = {
-    "got-10k": BoxRules(),
-    "lasot": BoxRules(count_first=True, count_absent=True, hold_last=True),
-    "otb": BoxRules(count_first=True, hold_last=True),
-    "trackingnet": BoxRules(count_first=True),
+BENCHMARKS: dict[Benchmark, BoxRules] = {
+    "got-10k": BoxRules("GOT-10k", in_picture=True, by_frame=True),
+    "lasot": BoxRules("LaSOT", count_first=True, count_absent=True, hold_last=True),
+    "otb": BoxRules("OTB", count_first=True, hold_last=True),
+    "trackingnet": BoxRules("TrackingNet", count_first=True),
 }
 
 
 @dataclass(frozen=True)
 class BoxScores:
-    """Measures of an object or of a split; each in [0, 1], None without scored frames.
+    """Measures of an object; each in [0, 1], None without scored frames.
 
     Attributes:
         success: AUC.
@@ -161,53 +168,33 @@ def box_scores(
         truth: one box a frame, without area where the object is absent, None where not annotated.
         first_frame: index of the prompt frame; frames before it count nowhere.
         rules: the clean ones, or those of a benchmark.
-        size: (height, width) of the picture, into which boxes are put before their overlap as
-            GOT-10k does; None leaves them.
+        size: (height, width) of the picture, for rules with `in_picture`.
 
     Raises:
         InputError: the lengths differ, or a scored frame has no prediction.
+        ValueError: the rules need a size.
     """
+    if rules.in_picture and size is None:
+        raise ValueError(f"{rules.name} puts boxes into the picture, whose size is not given")
     if len(predicted) != len(truth):
         raise InputError(
             f"there are {len(predicted)} predicted boxes for {len(truth)} frames of ground truth; "
             "score a video against its own annotation."
         )
     annotated = np.array([box is not None for box in truth], dtype=np.bool_)
-    annotated[:first_frame] = False
+    annotated[: first_frame + 1] = False
     truths = np.array([box or (0.0, 0.0, 0.0, 0.0) for box in truth], dtype=np.float64)
     answers = np.array(predicted, dtype=np.float64)
-    if rules.count_first:
+    if rules.count_first and annotated.any():  # the prompt alone tells nothing
+        annotated[first_frame] = True
         answers[first_frame] = truths[first_frame]
-    else:
-        annotated[first_frame] = False
     if rules.hold_last:
         answers = _hold_last(answers, first_frame)
     shown = annotated & _has_area(truths)
     if (lost := np.flatnonzero(shown & np.isnan(answers).any(axis=1))).size:
         raise InputError(f"there is no prediction for frame {lost[0]}; run this sequence again.")
     total = int((annotated if rules.count_absent else shown).sum())
-    return _score(answers[shown], truths[shown], total, size)
-
-
-def mean_box_scores(scores: Iterable[BoxScores], *, by_frame: bool = False) -> BoxScores:
-    """Mean of each measure over the items that define it; None where none does. Frames add up.
-
-    Args:
-        scores: of the objects or sequences.
-        by_frame: weigh each by its scored frames, as GOT-10k does.
-    """
-    items = [item for item in scores if item.frames]
-    weights = [item.frames if by_frame else 1 for item in items]
-    means = {
-        field.name: float(
-            np.average([getattr(item, field.name) for item in items], weights=weights)
-        )
-        if items
-        else None
-        for field in fields(BoxScores)
-        if field.name != "frames"
-    }
-    return BoxScores(**means, frames=sum(item.frames for item in items))
+    return _score(answers[shown], truths[shown], total, size if rules.in_picture else None)
 
 
 def _score(answers: Floats, truths: Floats, total: int, size: tuple[int, int] | None) -> BoxScores:
