@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from vot_memory.commands.imports import Files, Imported, Masks, store_answers
 from vot_memory.datasets.export import frame_names, is_label
-from vot_memory.datasets.pictures import describe_size, read_labels
+from vot_memory.datasets.pictures import VOID, describe_size, read_labels, used_labels
 from vot_memory.datasets.rle import RLE, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import load_split
-from vot_memory.datasets.vos import VOID
 from vot_memory.errors import InputError
 
 
@@ -90,7 +89,7 @@ def _of_object(
 ) -> NDArray[np.bool_]:
     """The object's pixels in a label map; a label of no object means that ids were confused."""
     known = {int(track.id) for track in sequence.objects}
-    used = {int(n) for n in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1}
+    used = set(used_labels(labels))
     label = VOID if len(known) == 1 and used == {VOID} else int(identity)
     if strange := sorted(used - known - {label}):
         raise InputError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vot_memory.datasets.pictures import VOID, read_labels, used_labels
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from vot_memory.errors import InputError, unknown
 from vot_memory.registry import policy_class
@@ -115,10 +116,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def read_masks(path: Path) -> dict[str, MaskPrompt]:
     """One prompt for each label of a picture; 255 alone, as in binary masks, is object "1"."""
-    from vot_memory.datasets.pictures import read_labels
-
     picture = read_labels(path)
-    labels = [int(label) for label in np.unique(picture) if label not in (0, 255)]
+    labels = [label for label in used_labels(picture) if label != VOID]
     if not labels:
         return {"1": MaskPrompt(picture != 0)}
     return {str(label): MaskPrompt(picture == label) for label in labels}

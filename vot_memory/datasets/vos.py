@@ -27,18 +27,19 @@ from pydantic import BaseModel, ConfigDict
 
 from vot_memory.datasets.loading import read_names
 from vot_memory.datasets.pictures import (
+    VOID,
     PictureFrames,
     describe_size,
     digest_listing,
     list_pictures,
     natural_key,
     read_labels,
+    used_labels,
 )
 from vot_memory.datasets.rle import RLE, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
 
-VOID = 255
 _RATE = re.compile(r"JPEGImages_([1-9]\d*(?:\.\d+)?)fps")
 MaskFiles = dict[str, dict[int, Path]]  # object id ("" for label maps of all objects) -> by frame
 
@@ -88,7 +89,9 @@ class VosFolder:
     @property
     def strays(self) -> list[str]:
         """Names that have annotations but no frames; none are looked for if there is a list."""
-        return [] if self.layout.image_set else sorted(set(_folders(self.masks)) - set(self.names))
+        if self.layout.image_set:
+            return []
+        return sorted(set(subfolders(self.masks)) - set(self.names))
 
 
 def load_vos(root: Path, layout: VosLayout | None = None) -> list[Sequence]:
@@ -126,7 +129,7 @@ def find_vos(root: Path, layout: VosLayout) -> VosFolder:
         masks = masks / resolution if (masks / resolution).is_dir() else masks
     if not frames.is_dir():
         raise InputError(f"{frames} does not exist: add the frames in this resolution.")
-    names = read_names(root / layout.image_set) if layout.image_set else _folders(frames)
+    names = read_names(root / layout.image_set) if layout.image_set else subfolders(frames)
     if not names:
         raise InputError(f"{frames} has no sequences: put one folder of frames a video there.")
     if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -216,8 +219,8 @@ class VosSequence(Sequence):
     def _masks_of(self, labels: NDArray[np.uint8]) -> Iterator[tuple[int, RLE]]:
         if self._layout.merge:
             labels = (labels != 0).astype(np.uint8)
-        for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1:
-            yield int(label), encode(labels == label)
+        for label in used_labels(labels):
+            yield label, encode(labels == label)
 
     def _read(self, path: Path) -> NDArray[np.uint8]:
         labels = read_labels(path)
@@ -264,7 +267,7 @@ def _find_branch(root: Path, kind: str, place: str | None) -> Path:
 
 def _find_resolution(frames_root: Path) -> str | None:
     """The subfolder that stands between JPEGImages and the sequences, if there is one."""
-    choices = [name for name in _folders(frames_root) if _folders(frames_root / name)]
+    choices = [name for name in subfolders(frames_root) if subfolders(frames_root / name)]
     if len(choices) > 1:
         raise InputError(
             f"{frames_root} has several resolutions ({', '.join(choices)}): "
@@ -275,7 +278,7 @@ def _find_resolution(frames_root: Path) -> str | None:
 
 def _find_masks(folder: Path, frame_names: list[str]) -> MaskFiles:
     """Annotation files of a sequence by object and frame index, in order."""
-    objects = _folders(folder)
+    objects = subfolders(folder)
     index = {name: t for t, name in enumerate(frame_names)}
     files: MaskFiles = {}
     for identity in objects or [""]:
@@ -286,7 +289,7 @@ def _find_masks(folder: Path, frame_names: list[str]) -> MaskFiles:
     return files
 
 
-def _folders(folder: Path) -> list[str]:
-    """Names of the visible subfolders in numeric order."""
+def subfolders(folder: Path) -> list[str]:
+    """Names of the visible folders in a folder, in numeric order."""
     found = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
     return sorted(found, key=natural_key)

@@ -21,13 +21,15 @@ from vot_memory.datasets.checks import (
     truth_gaps,
 )
 from vot_memory.datasets.pictures import (
-    PICTURE_SUFFIXES,
+    VOID,
     check_whole,
     describe_size,
+    find_pictures,
     natural_key,
     read_labels,
+    used_labels,
 )
-from vot_memory.datasets.vos import VOID, VosFolder, VosLayout
+from vot_memory.datasets.vos import VosFolder, VosLayout, subfolders
 from vot_memory.errors import InputError
 
 Announced = Mapping[str, Mapping[str, Any]]  # sequence -> object id -> what the file says of it
@@ -103,12 +105,7 @@ def read_meta(root: Path) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
 
 def _pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
     """Pictures by frame name in numeric order, one of those that are the same frame."""
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
-    ]
-    found.sort(key=lambda path: (natural_key(path.stem), path.name))
+    found = find_pictures(folder)
     pictures: dict[str, Path] = {}
     findings = []
     if not found:
@@ -124,8 +121,7 @@ def _read_masks(
     folder: Path, frames: Mapping[str, Path], size: tuple[int, int] | None, *, quick: bool
 ) -> _Masks:
     masks = _Masks()
-    subfolders = (p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    objects = sorted(subfolders, key=natural_key)
+    objects = subfolders(folder)
     lost = _between(list(frames))
     for identity in objects or [""]:
         pictures, findings = _pictures(folder / identity)
@@ -157,20 +153,18 @@ def _strays(paths: list[Path]) -> Iterator[Finding]:
 
 def _labels(path: Path, size: tuple[int, int] | None, *, quick: bool) -> list[int]:
     """The labels of an annotation but 0, from small to large; none if only its header is read."""
-    import cv2  # counts three times as fast as numpy, and lets go of the interpreter's lock
-
+    labels: list[int] = []
     if quick:
-        found, labels = check_whole(path, decode=False, labels=True), []
+        found = check_whole(path, decode=False, labels=True)
     else:
         picture = read_labels(path)
         found = (picture.shape[0], picture.shape[1])
-        counts = cv2.calcHist([picture], [0], None, [256], [0, 256]).ravel()
-        labels = [label for label, count in enumerate(counts) if count]
+        labels = used_labels(picture)
     if size is not None and found != size:
         raise InputError(
             f"{path} is {describe_size(found)} but its frames are {describe_size(size)}."
         )
-    return [label for label in labels if label]
+    return labels
 
 
 def _check_gaps(masks: _Masks, frames: list[str], *, declared: bool) -> Iterator[Finding]:
