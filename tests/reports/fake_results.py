@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from vot_memory.datasets.boxes import Benchmark
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Published, Split
-from vot_memory.metrics.boxes import Benchmark
 from vot_memory.results import Failure, Identity, Record, RunFolder, Store
 
 SIZE = (4, 100)  # one column more or less in a bar of 100 is one per cent of overlap

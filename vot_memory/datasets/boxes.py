@@ -32,6 +32,8 @@ from vot_memory.datasets.pictures import PictureFrames, digest_listing, list_pic
 from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack, Sequence, has_area
 from vot_memory.errors import InputError
 
+Benchmark = Literal["got-10k", "lasot", "otb", "trackingnet"]  # whose rules a measure follows
+
 
 class BoxLayout(BaseModel):
     """How to read a folder.

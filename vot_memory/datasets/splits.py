@@ -15,14 +15,13 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from vot_memory.datasets.boxes import BoxLayout, load_boxes
+from vot_memory.datasets.boxes import Benchmark, BoxLayout, load_boxes
 from vot_memory.datasets.prompts import PromptKind
 from vot_memory.datasets.sav import SavLayout, load_sav
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import VosLayout, load_vos
 from vot_memory.datasets.vot import LISTS, VotLayout, load_vot
 from vot_memory.errors import InputError
-from vot_memory.metrics.boxes import Benchmark
 
 DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video

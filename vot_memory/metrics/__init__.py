@@ -1,12 +1,12 @@
 """Measures: pure functions on masks and arrays."""
 
+from vot_memory.metrics.measure import Measure
 from vot_memory.metrics.overlap import MaskStack, mask_iou, shared_areas, stack_masks
 from vot_memory.metrics.vots import (
     MEASURES,
     SUCCESS_THRESHOLDS,
     FrameCounts,
     FrameOverlaps,
-    Measure,
     ObjectScores,
     Scores,
     count_frames,

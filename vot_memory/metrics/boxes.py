@@ -41,15 +41,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE
-from vot_memory.datasets.sequence import Box
+from vot_memory.datasets.sequence import NO_BOX, Box
 from vot_memory.errors import InputError
-from vot_memory.metrics.vots import Measure
+from vot_memory.metrics.measure import Measure
+
+if TYPE_CHECKING:
+    from vot_memory.datasets.boxes import Benchmark
 
 Floats = NDArray[np.float64]
 
@@ -88,8 +91,6 @@ class BoxRules:
     in_picture: bool = False
     by_frame: bool = False
 
-
-Benchmark = Literal["got-10k", "lasot", "otb", "trackingnet"]
 
 CLEAN = BoxRules()
 BENCHMARKS: dict[Benchmark, BoxRules] = {
@@ -183,7 +184,7 @@ def box_scores(
         )
     annotated = np.array([box is not None for box in truth], dtype=np.bool_)
     annotated[: first_frame + 1] = False
-    truths = np.array([box or (0.0, 0.0, 0.0, 0.0) for box in truth], dtype=np.float64)
+    truths = np.array([box or NO_BOX for box in truth], dtype=np.float64)
     answers = np.array(predicted, dtype=np.float64)
     if rules.count_first and annotated.any():  # the prompt alone tells nothing
         annotated[first_frame] = True

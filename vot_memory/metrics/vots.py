@@ -50,18 +50,12 @@ from numpy.typing import NDArray
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack
 from vot_memory.errors import InputError
+from vot_memory.metrics.boxes import box_iou, mask_boxes
+from vot_memory.metrics.measure import Measure
 from vot_memory.metrics.overlap import Mask, shared_areas, stack_masks
 
 ADQ_MIN_ABSENT = 10  # ADQ needs more absent frames than this
 SUCCESS_THRESHOLDS: NDArray[np.float64] = np.arange(100) / 100  # 0, .01, ..., .99
-
-
-class Measure(NamedTuple):
-    """How a measure is named and read: attribute of `Scores`, short label, direction."""
-
-    name: str
-    label: str
-    higher_is_better: bool
 
 
 MEASURES = (
@@ -204,8 +198,6 @@ def box_overlaps(
     Raises:
         InputError: as `frame_overlaps`.
     """
-    from vot_memory.metrics.boxes import box_iou, mask_boxes
-
     scored, compared, counts_init = _frames_to_compare(
         predictions, truths, first_frame, toolkit_compatible
     )
