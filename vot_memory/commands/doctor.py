@@ -184,8 +184,8 @@ def _memory() -> Findings:
     limit = Path("/sys/fs/cgroup/memory.max")  # of a container
     if limit.is_file() and (text := limit.read_text().strip()).isdecimal():
         total = min(total, int(text))
-    if total < 4e9:
-        text = f"{_gb(total)}; sam2.1-l needs about 4 GB to load: take a smaller model"
+    if total < 3e9:
+        text = f"{_gb(total)}; loading sam2.1-l takes 2 GB: choose a smaller model"
         yield Finding("warning", "memory", text)
     else:
         yield Finding("ok", "memory", _gb(total))
