@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from vot_memory.building import Building
 from vot_memory.datasets.checks import Checked, Finding, check_sequence
 from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.sequence import Sequence
@@ -95,19 +96,15 @@ def check_data(
 
 def write_csv(report: CheckReport, path: Path) -> None:
     """Everything found as `level,sequence,about,finding`, written whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with Building(path) as building, building.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["level", "sequence", "about", "finding"])
             for name, finding in report.rows():
                 level = "problem" if finding.problem else "note"
                 table.writerow([level, name, finding.kind, _below(report.root, finding.text)])
-        temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}): name another.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def lines(report: CheckReport) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +20,8 @@ from vot_memory.errors import InputError
 MAX_LABEL = 254  # 0 is background, 255 is void
 
 
-def davis_palette() -> list[int]:
+@cache
+def davis_palette() -> tuple[int, ...]:
     """The 256 colours of DAVIS and Pascal VOC as r, g, b, r, g, b, ...
 
     The bits of a label, three at a time, become the high bits of red, green and blue.
@@ -32,7 +34,7 @@ def davis_palette() -> list[int]:
                 rgb[channel] |= ((rest >> channel) & 1) << shift
             rest >>= 3
         palette += rgb
-    return palette
+    return tuple(palette)
 
 
 def write_palette_png(path: Path, label_map: NDArray[np.uint8]) -> None:
