@@ -121,10 +121,10 @@ def test_boxes_of_masks_against_annotated_boxes(results):
     assert {"AUC", "SR75"} <= set(table.objects)
 
 
-def by_rules(store, out, rules):
-    """The table of boxes that `--toolkit-compatible` makes on a data set of these rules."""
+def by_rules(store, out, rules, *, toolkit_compatible=True):
+    """What a report says of boxes on a data set of these rules."""
     store.box_rules = rules
-    report = write_report(store.root, "fake", "fifo", out, toolkit_compatible=True)
+    report = write_report(store.root, "fake", "fifo", out, toolkit_compatible=toolkit_compatible)
     return report.tables[0], further(report.tables[0])["boxes"]
 
 
@@ -132,7 +132,7 @@ def test_boxes_by_the_rules_of_lasot(results, tmp_path):
     store = results(boxed("a", away=(5, 6)))
     # Of 12 frames behind the first that show the object, frame 3 is answered by nothing.
     given = [30] + [0 if t in (3, 5, 6) else 60 for t in range(1, FRAMES)]
-    folder = store.run("fifo", {"a": given})
+    store.run("fifo", {"a": given})
     table, boxes = by_rules(store, tmp_path / "report", "lasot")
     # The first frame is perfect, frame 3 has the box of frame 2, frames 5 and 6 are failures.
     assert [boxes.row("fifo")[name] for name in BOX_COLUMNS] == pytest.approx(
@@ -144,11 +144,12 @@ def test_boxes_by_the_rules_of_lasot(results, tmp_path):
         "the object count as failures in AUC, P and Pnorm; an empty answer is replaced by the box "
         "of the frame before."
     )
-    clean = further(table_of(store, [folder]))["boxes"]
+    table, clean = by_rules(store, tmp_path / "report", "lasot", toolkit_compatible=False)
     assert [clean.row("fifo")[name] for name in BOX_COLUMNS] == pytest.approx(
         [11 * 12 / 21 / 12, 11 / 12, 11 / 12, 11 * 0.6 / 12, 11 / 12, 0]
     )
     assert clean.notes[1].startswith("Scored by the clean rules: the frames that show the object")
+    assert not any("Box measures" in note for note in table.notes)
 
 
 def test_boxes_by_the_rules_of_got_10k(results, tmp_path):
