@@ -231,3 +231,36 @@ def test_sizes_of_the_memory_that_cannot_be(policy, value, words):
 def test_not_a_number_is_no_constant(policy, option):
     with pytest.raises(InputError, match=f"'{policy}' does not take {option}='nan': give a number"):
         registry.load_policy(policy, {option: "nan"})
+
+
+def test_an_option_goes_to_every_policy_that_has_it():
+    chosen = registry.policies_with_options(
+        ["fifo", "first", "random"], ["num_maskmem=4", "seed=2"]
+    )
+    assert chosen == (
+        ("fifo", {"num_maskmem": "4"}),
+        ("first", {}),
+        ("random", {"num_maskmem": "4", "seed": "2"}),
+    )
+
+
+def test_a_policys_own_option_wins_and_the_last_of_equals():
+    settings = ["random.num_maskmem=3", "num_maskmem=5", "num_maskmem=6"]
+    chosen = dict(registry.policies_with_options(["fifo", "random"], settings))
+    assert chosen == {"fifo": {"num_maskmem": "6"}, "random": {"num_maskmem": "3"}}
+
+
+def test_values_may_hold_equals_signs_and_dots():
+    chosen = registry.policies_with_options(["replay"], ["replay.file=a.b=c.json"])
+    assert chosen == (("replay", {"file": "a.b=c.json"}),)
+
+
+def test_an_option_of_a_policy_that_is_not_run_is_refused():
+    with pytest.raises(InputError, match=r"random\.seed"):
+        registry.policies_with_options(["fifo"], ["random.seed=1"])
+
+
+def test_a_seed_that_is_not_set_is_that_of_the_run():
+    assert registry.seeded_policy("random", {}, 5).config.seed == 5
+    assert registry.seeded_policy("random", {"seed": 2}, 5).config.seed == 2
+    assert not hasattr(registry.seeded_policy("fifo", {}, 5).config, "seed")

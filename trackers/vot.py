@@ -36,7 +36,7 @@ from vot_memory.errors import InputError, described, unknown
 if TYPE_CHECKING:
     from vot_memory.backbone import Backbone
     from vot_memory.policy import MemoryPolicy
-    from vot_memory.runner import Protocol
+    from vot_memory.results import Protocol
     from vot_memory.tracking import Answer, Tracker
 
 Located = tuple[Any, dict[str, str]]  # a TraX region and its properties
@@ -78,7 +78,7 @@ class Choice:
     log: Path | None = None
 
     def __post_init__(self) -> None:
-        from vot_memory.runner import Protocol
+        from vot_memory.results import Protocol
 
         for kind, value, known in (
             ("protocol", self.protocol, get_args(Protocol)),
@@ -107,10 +107,8 @@ class Model:
     def __init__(self, choice: Choice) -> None:
         import torch
 
-        from vot_memory.commands.options import policies_with_options
         from vot_memory.models import load_model
-        from vot_memory.registry import tracker_class
-        from vot_memory.runner import seeded_policy
+        from vot_memory.registry import policies_with_options, seeded_policy, tracker_class
 
         self.choice = choice
         self._hosting = tracker_class(choice.tracker)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vot_memory.datasets.prompts import PromptKind
-    from vot_memory.runner import Protocol, RunReport, RunSettings
+    from vot_memory.results import Protocol
+    from vot_memory.runner import RunReport, RunSettings
 
 app = typer.Typer(
     name="vot-memory",
@@ -85,7 +86,7 @@ def run(
 ) -> None:
     """Run policies on a split; what is complete is skipped."""
     from vot_memory import runner
-    from vot_memory.commands.options import policies_with_options
+    from vot_memory.registry import policies_with_options
 
     settings = runner.RunSettings(
         policies=policies_with_options(policy, set_ or []),
@@ -153,7 +154,7 @@ def sweep(
     from vot_memory import runner
     from vot_memory.commands import sweep as command
     from vot_memory.commands import sweep_table
-    from vot_memory.commands.options import policies_with_options
+    from vot_memory.registry import policies_with_options
 
     settings = runner.RunSettings(
         policies=policies_with_options([policy], set_ or []),
@@ -377,7 +378,7 @@ def check_policy(
 ) -> None:
     """Test whether a policy keeps the contract."""
     from vot_memory import contract
-    from vot_memory.commands.options import policies_with_options
+    from vot_memory.registry import policies_with_options
 
     ((_, options),) = policies_with_options([name], set_ or [])
     checks = contract.check_policy(name, options)

@@ -9,7 +9,7 @@ from vot_memory import cli_options as opt
 
 if TYPE_CHECKING:
     from vot_memory.datasets.prompts import PromptKind
-    from vot_memory.runner import Protocol
+    from vot_memory.results import Protocol
 
 app = typer.Typer(
     help="Work with the VOT toolkit, which runs apart.",

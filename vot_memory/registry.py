@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vot_memory.errors import InputError, described, unknown
@@ -14,6 +14,8 @@ from vot_memory.policy import MemoryPolicy
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+Policies = tuple[tuple[str, dict[str, Any]], ...]  # names and options
 
 ENTRY_POINTS = "vot_memory.policies"
 
@@ -79,6 +81,50 @@ def load_policy(name: str, options: Mapping[str, Any] | None = None) -> MemoryPo
     if lacks:
         raise _unusable(name, f"it lacks {', '.join(lacks)}")
     return policy
+
+
+def seeded_policy(name: str, options: Mapping[str, Any], seed: int) -> MemoryPolicy:
+    """Make a policy; an option `seed` that is not set takes the run's."""
+    known = {field.name for field in dataclasses.fields(policy_class(name).Config)}
+    if "seed" in known and "seed" not in options:
+        options = {**options, "seed": seed}
+    return load_policy(name, options)
+
+
+def policies_with_options(names: Sequence[str], settings: Sequence[str]) -> Policies:
+    """Give every chosen policy its options.
+
+    Args:
+        names: of policies, each once.
+        settings: "policy.option=value", or "option=value" for every chosen policy that has it.
+
+    Raises:
+        InputError: an unknown or repeated policy, or an option that no chosen policy has.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"Policy {twice!r} is given twice: give every policy once.")
+    fields = {
+        name: {field.name for field in dataclasses.fields(policy_class(name).Config)}
+        for name in names
+    }
+    general: dict[str, dict[str, Any]] = {name: {} for name in names}
+    special: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals):
+            raise InputError(f"--set {setting!r} has no value: write option=value.")
+        owner = next((name for name in names if key.startswith(f"{name}.")), None)
+        if owner is not None:
+            special[owner][key.removeprefix(f"{owner}.")] = value
+            continue
+        owners = [name for name in names if key in fields[name]]
+        if not owners:
+            known = {f"{n}.{f}" for n in names for f in fields[n]} | set().union(*fields.values())
+            raise unknown("option", key, known)
+        for name in owners:
+            general[name][key] = value
+    return tuple((name, general[name] | special[name]) for name in names)
 
 
 def policy_class(name: str) -> Any:

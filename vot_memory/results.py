@@ -28,6 +28,7 @@ from vot_memory.errors import InputError
 
 SCHEMA: Final = 1
 IMPORTED: Final = "imported"  # tracker of results that another program made
+Protocol = Literal["common", "release"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -54,7 +55,7 @@ class Identity(BaseModel):
     model: str
     image_size: int
     dtype: str
-    protocol: Literal["common", "release"]
+    protocol: Protocol
     prompt: Literal["mask", "box", "point"]
     policy: str
     policy_config: dict[str, Any]

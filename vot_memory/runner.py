@@ -10,24 +10,22 @@ import hashlib
 import inspect
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from vot_memory.datasets.prompts import PromptKind
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError, unknown
 from vot_memory.progress import Progress, Silent
-from vot_memory.registry import load_policy, policy_class, tracker_class
-from vot_memory.results import Failure, Identity, RunFolder, Store
+from vot_memory.registry import seeded_policy, tracker_class
+from vot_memory.results import Failure, Identity, Protocol, RunFolder, Store
 from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
     from vot_memory.datasets.splits import Split
     from vot_memory.policy import MemoryPolicy
     from vot_memory.trackers.sam2 import Hosted
-
-Protocol = Literal["common", "release"]
 
 
 @dataclass(frozen=True)
@@ -157,13 +155,6 @@ def share(sequences: list[Sequence], shard: str) -> list[Sequence]:
     """The sequences of shard "i/n"."""
     part, parts = parse_shard(shard)
     return sequences[part - 1 :: parts]
-
-
-def seeded_policy(name: str, options: Mapping[str, Any], seed: int) -> MemoryPolicy:
-    """Make a policy; an option `seed` that is not set takes the run's."""
-    if "seed" not in options and "seed" in {f.name for f in fields(policy_class(name).Config)}:
-        options = {**options, "seed": seed}
-    return load_policy(name, options)
 
 
 def config_of(policy: MemoryPolicy) -> dict[str, Any]:

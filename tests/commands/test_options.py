@@ -5,36 +5,10 @@ from vot_memory.commands.options import (
     parse_box,
     parse_points,
     parse_prompts,
-    policies_with_options,
     read_masks,
 )
 from vot_memory.datasets.export import write_palette_png
 from vot_memory.errors import InputError
-
-
-def test_an_option_goes_to_every_policy_that_has_it():
-    chosen = policies_with_options(["fifo", "first", "random"], ["num_maskmem=4", "seed=2"])
-    assert chosen == (
-        ("fifo", {"num_maskmem": "4"}),
-        ("first", {}),
-        ("random", {"num_maskmem": "4", "seed": "2"}),
-    )
-
-
-def test_a_policys_own_option_wins_and_the_last_of_equals():
-    settings = ["random.num_maskmem=3", "num_maskmem=5", "num_maskmem=6"]
-    chosen = dict(policies_with_options(["fifo", "random"], settings))
-    assert chosen == {"fifo": {"num_maskmem": "6"}, "random": {"num_maskmem": "3"}}
-
-
-def test_values_may_hold_equals_signs_and_dots():
-    chosen = policies_with_options(["replay"], ["replay.file=a.b=c.json"])
-    assert chosen == (("replay", {"file": "a.b=c.json"}),)
-
-
-def test_an_option_of_a_policy_that_is_not_run_is_refused():
-    with pytest.raises(InputError, match=r"random\.seed"):
-        policies_with_options(["fifo"], ["random.seed=1"])
 
 
 def test_box():

@@ -14,8 +14,9 @@ from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split
 from vot_memory.errors import InputError
+from vot_memory.registry import seeded_policy
 from vot_memory.results import Failure, Identity, Record, Store
-from vot_memory.runner import RunSettings, config_of, seeded_policy
+from vot_memory.runner import RunSettings, config_of
 from vot_memory.statistics import paired_difference
 
 FRAMES, SIZE = 5, (4, 6)

@@ -1,57 +1,16 @@
-"""From the words of a command line to values; every refusal says how to write it instead."""
+"""From the words of a command line to prompts; every refusal says how to write it instead."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vot_memory.datasets.pictures import VOID, read_labels, used_labels
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from vot_memory.errors import InputError, unknown
-from vot_memory.registry import policy_class
-
-Policies = tuple[tuple[str, dict[str, Any]], ...]
-
-
-def policies_with_options(names: Sequence[str], settings: Sequence[str]) -> Policies:
-    """Give every chosen policy its options.
-
-    Args:
-        names: of policies, each once.
-        settings: "policy.option=value", or "option=value" for every chosen policy that has it.
-
-    Raises:
-        InputError: an unknown or repeated policy, or an option that no chosen policy has.
-    """
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"Policy {twice!r} is given twice: give every policy once.")
-    fields = {
-        name: {field.name for field in dataclasses.fields(policy_class(name).Config)}
-        for name in names
-    }
-    general: dict[str, dict[str, Any]] = {name: {} for name in names}
-    special: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not (key and equals):
-            raise InputError(f"--set {setting!r} has no value: write option=value.")
-        owner = next((name for name in names if key.startswith(f"{name}.")), None)
-        if owner is not None:
-            special[owner][key.removeprefix(f"{owner}.")] = value
-            continue
-        owners = [name for name in names if key in fields[name]]
-        if not owners:
-            known = {f"{n}.{f}" for n in names for f in fields[n]} | set().union(*fields.values())
-            raise unknown("option", key, known)
-        for name in owners:
-            general[name][key] = value
-    return tuple((name, general[name] | special[name]) for name in names)
+from vot_memory.errors import InputError
 
 
 def parse_prompts(

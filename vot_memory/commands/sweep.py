@@ -17,9 +17,9 @@ from typing import Any
 
 from vot_memory.datasets.splits import Split, check_for_tuning, load_split
 from vot_memory.errors import InputError, unknown
-from vot_memory.registry import policy_class
+from vot_memory.registry import policy_class, seeded_policy
 from vot_memory.reports.text import count
-from vot_memory.runner import RunSettings, config_of, seeded_policy, share
+from vot_memory.runner import RunSettings, config_of, share
 
 DEFAULTS = "defaults"
 

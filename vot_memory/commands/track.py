@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vot_memory.commands.options import parse_prompts, parse_size, policies_with_options
+from vot_memory.commands.options import parse_prompts, parse_size
 from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, Overlay
 from vot_memory.datasets.export import frame_names
 from vot_memory.datasets.prompts import Prompt
@@ -276,7 +276,7 @@ def _make_tracker(
 ) -> Tracker:
     from vot_memory.models import load_model
     from vot_memory.ranges import check_prompt_kinds
-    from vot_memory.registry import load_policy
+    from vot_memory.registry import load_policy, policies_with_options
     from vot_memory.trackers.sam2 import Sam2
     from vot_memory.tracking import Tracker
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from vot_memory.building import write_atomically
 from vot_memory.errors import InputError
 from vot_memory.trackers.vot import Choice
 
@@ -70,9 +71,8 @@ def make_entry(workspace: Path, choice: Choice, name: str | None, timeout: int) 
     Raises:
         InputError: the name does not do, or names, options or weights do not exist.
     """
-    from vot_memory.commands.options import policies_with_options
     from vot_memory.models import locate
-    from vot_memory.registry import load_policy
+    from vot_memory.registry import load_policy, policies_with_options
 
     ((policy, options),) = policies_with_options([choice.policy], choice.set)
     load_policy(policy, options)
@@ -116,8 +116,8 @@ def add_tracker(workspace: Path, entry: Entry, stack: str | None) -> str:
         (workspace / folder).mkdir(parents=True, exist_ok=True)
     if not known:
         settings = {"stack": used, "registry": [f"./{REGISTRY}"]}
-        _write(config, yaml.safe_dump(settings, sort_keys=False))
-    _write(registry, text)
+        write_atomically(config, yaml.safe_dump(settings, sort_keys=False))
+    write_atomically(registry, text)
     return used
 
 
@@ -212,9 +212,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: correct it.") from error
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
