@@ -140,7 +140,7 @@ class _Tracker:
         """Say goodbye."""
         with self._patience("end"):
             self._send("quit")
-            self._process.wait(self._timeout)
+            self._process.wait()
 
     def _send(self, word: str, *arguments: str) -> None:
         quoted = "".join(f'"{_escaped(argument)}" ' for argument in arguments)
@@ -170,19 +170,25 @@ class _Tracker:
     @contextmanager
     def _patience(self, task: str) -> Iterator[None]:
         """Say what ended a tracker before its answer; one that does not answer is ended."""
-        timer = threading.Timer(self._timeout, self._process.kill)
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()  # before the process ends, which the other thread sees at once
+            self._process.kill()
+
+        timer = threading.Timer(self._timeout, stop)
         timer.start()
+        ended: Exception | None = None
         try:
             yield
-        except (EOFError, OSError, subprocess.TimeoutExpired) as error:
-            late = timer.finished.is_set() or isinstance(error, subprocess.TimeoutExpired)
-            raise _TrialError(
-                f"it did not {task} within {self._timeout:g} s"
-                if late
-                else f"it ended and did not {task}"
-            ) from error
+        except (EOFError, OSError) as error:
+            ended = error
         finally:
             timer.cancel()
+        if late.is_set():
+            raise _TrialError(f"it did not {task} within {self._timeout:g} s") from ended
+        if ended:
+            raise _TrialError(f"it ended and did not {task}") from ended
 
 
 @contextmanager
