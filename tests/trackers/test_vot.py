@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vot_memory import cli_trax
 from vot_memory.commands.vot_selftest import try_tracker
 from vot_memory.datasets.prompts import BoxPrompt, MaskPrompt
 from vot_memory.engine import Engine
@@ -96,8 +97,8 @@ def test_words_say_the_same_choice(monkeypatch):
     )
     for expected in (choice, Choice("fifo")):
         seen = []
-        monkeypatch.setattr(vot, "run", lambda given, seen=seen: seen.append(given) or 0)
-        vot.app(expected.words(), standalone_mode=False)
+        monkeypatch.setattr(cli_trax, "run", lambda given, seen=seen: seen.append(given) or 0)
+        cli_trax.app(expected.words(), standalone_mode=False)
         assert seen == [expected]
     assert Choice("fifo").words() == ["--policy", "fifo"]
 
@@ -258,7 +259,7 @@ def test_without_vot_trax(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "trax", None)
     monkeypatch.setattr(sys, "argv", ["vot-trax", "--policy", "fifo"])
     with pytest.raises(SystemExit) as stopped:
-        vot.main()
+        cli_trax.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err == (
         "vot-trax: vot-trax, which talks to the VOT toolkit, cannot be imported here: "
