@@ -64,7 +64,7 @@ def notes(
         toolkit_compatible: how the runs were scored.
     """
     said = [
-        _coverage(overview, common),
+        _coverage(common),
         _rules(toolkit_compatible, runs[0].box_rules.name),
         BOXES if runs[0].boxed else "",
         *_undefined(overview),
@@ -100,7 +100,7 @@ def describe_box_rules(rules: BoxRules) -> str:
     return f"Scored by the rules of {rules.name}: {said}."
 
 
-def _coverage(overview: DataFrame, common: Seq[str]) -> str:
+def _coverage(common: Seq[str]) -> str:
     if not common:
         return (
             "No sequence was finished by all rows, so each row is about its own sequences: "

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from vot_memory.datasets.prompts import Prompt, PromptKind, prompt_from_truth
 from vot_memory.datasets.rle import decode, encode
-from vot_memory.datasets.sequence import ObjectTrack
+from vot_memory.datasets.sequence import NO_BOX, ObjectTrack, bounding_box, has_area
 from vot_memory.datasets.vot_regions import Polygon, rle_of_region
 from vot_memory.errors import InputError, described, unknown
 
@@ -202,7 +202,7 @@ def first_prompt(name: str, region: Any, kind: PromptKind, size: tuple[int, int]
     """
     if region.type == "rectangle":
         box = region.bounds()
-        if box[2] <= 0 or box[3] <= 0:
+        if not has_area(box):
             return None
         track = ObjectTrack(name, 0, (None,), (box,))
     else:
@@ -232,11 +232,7 @@ def to_region(mask: NDArray[np.bool_], *, box: bool) -> Any:
 
     if not box:
         return Mask.create(np.ascontiguousarray(mask, dtype=np.uint8))
-    ys, xs = np.nonzero(mask)
-    if not len(xs):
-        return Rectangle.create(0, 0, 0, 0)
-    x, y = int(xs.min()), int(ys.min())
-    return Rectangle.create(x, y, int(xs.max()) - x + 1, int(ys.max()) - y + 1)
+    return Rectangle.create(*(bounding_box(mask) or NO_BOX))
 
 
 def serve(server: Any, choice: Choice) -> None:
