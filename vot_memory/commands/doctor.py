@@ -234,14 +234,13 @@ def _weights() -> Findings:
 
 
 def _data(data: Path | None) -> Findings:
-    from vot_memory.datasets.splits import DATA_VARIABLE, split_specs
+    from vot_memory.datasets.splits import DATA_VARIABLE, data_folder, split_specs
 
-    named = data or os.environ.get(DATA_VARIABLE)
-    if not named:
+    root = data_folder(data)
+    if root is None:
         text = f"no folder is named: set {DATA_VARIABLE}, or give --data; synth-* need none"
         yield Finding("missing", "data sets", text)
         return
-    root = Path(named).expanduser()
     if not root.is_dir():
         yield Finding("missing", "data sets", f"{root} is no folder: correct {DATA_VARIABLE}")
         return

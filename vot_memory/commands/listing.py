@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -103,10 +102,10 @@ def split_truth(spec: SynthSpec | FolderSpec) -> str:
 
 
 def _place(spec: SynthSpec | FolderSpec, data: Path | None) -> str:
-    from vot_memory.datasets.splits import DATA_VARIABLE
+    from vot_memory.datasets.splits import data_folder
 
     if spec.loader == "synth":
         return "drawn when run"
-    parent = data or os.environ.get(DATA_VARIABLE)
-    found = parent is not None and (Path(parent).expanduser() / spec.folder).is_dir()
+    parent = data_folder(data)
+    found = parent is not None and (parent / spec.folder).is_dir()
     return "found" if found else f"missing, see {spec.homepage}"

@@ -280,7 +280,7 @@ def load_split(name_or_dir: str, limit: int | None = None, data: str | Path | No
         raise InputError(f"The limit of {limit} sequences leaves nothing: give 1 or more.")
     name = name_or_dir.partition("@")[0]
     if spec := split_specs().get(name):
-        sequences = spec.load(name, _data_folder(data))
+        sequences = spec.load(name, data_folder(data))
         title = spec.title(name, sequences)
         if name_or_dir not in (name, title):
             raise InputError(
@@ -342,12 +342,13 @@ def find_source(name_or_dir: str, data: str | Path | None = None) -> Source:
         raise InputError(
             f"Split {name} is drawn when it is run, so it has no files: name one that has."
         )
-    root = spec.find(name, _data_folder(data))
+    root = spec.find(name, data_folder(data))
     layout = getattr(spec, spec.loader)
     return Source(root, layout, partial(spec.read, root), spec.official)
 
 
-def _data_folder(data: str | Path | None) -> Path | None:
+def data_folder(data: str | Path | None = None) -> Path | None:
+    """The folder with published data sets: the one given, or that of $VOT_MEMORY_DATA, or None."""
     folder = data or os.environ.get(DATA_VARIABLE)
     return Path(folder).expanduser() if folder else None
 
