@@ -132,10 +132,11 @@ def make_tables(
         try:
             split = truth(identity.dataset)
         except InputError as error:
-            warnings.append(
-                f"{identity.dataset} ({names}) has no ground truth here; if it was run as a "
-                f"folder, name that by --split. {error}"
-            )
+            from vot_memory.datasets.splits import split_names
+
+            known = identity.dataset.partition("@")[0] in split_names()
+            mend = str(error) if known else "It was run as a folder: name that by --split."
+            warnings.append(f"{identity.dataset} ({names}) has no ground truth here. {mend}")
             continue
         if split.digest != identity.dataset_digest:
             warnings.append(

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -254,6 +255,34 @@ def test_track_refuses_places_it_would_overwrite(refuses, frames):
     assert ".mp4" in refuses("track", frames, *prompt, "--out", "overlay.gif")
     assert "not empty" in refuses("track", frames, *prompt, "--out", frames)
     assert "not empty" in refuses("track", frames, *prompt, "--masks", frames)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--policy", "fifo", "--split", "synth-smoke", "--limit", 1, "--out", "taken"],
+        ["track", "video", "--box", "5,10,20,20", "--limit", 2, "--out", "taken/overlay.mp4"],
+        ["track", "video", "--box", "5,10,20,20", "--limit", 2, "--json", "taken/lines.json"],
+        ["data", "convert", "data", "taken/inside", "--to", "vot"],
+    ],
+)
+def test_places_below_a_file_are_refused(refuses, frames, vos, tmp_path, words):
+    (tmp_path / "taken").write_text("a file")
+    said = refuses(*words)
+    assert "taken" in said
+    assert "cannot be read or written" in said
+
+
+def test_track_refuses_masks_in_lines_that_are_not_written(refuses, frames):
+    words = ["--box", "5,10,20,20", "--out", "overlay.mp4", "--json-masks"]
+    assert "--json FILE" in refuses("track", frames, *words)
+
+
+def test_names_that_are_not_utf8_are_refused(refuses, vos):
+    for kind in ("JPEGImages", "Annotations"):
+        (vos / kind / "left").rename(vos / kind / os.fsdecode(b"le\xfft"))
+    said = refuses("data", "convert", "data", "out", "--to", "vot")
+    assert r"le\xfft/00000.png is not UTF-8" in said
 
 
 def weights_that_do_not_fit(path):

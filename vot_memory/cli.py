@@ -43,6 +43,14 @@ def main() -> None:
     except InputError as error:
         sys.stderr.write(f"vot-memory: {error}\n")
         sys.exit(2)
+    except OSError as error:
+        if error.errno is None:  # of a library that means something else by it
+            raise
+        sys.stderr.write(
+            f"vot-memory: {error.filename or 'A file'} cannot be read or written "
+            f"({os.strerror(error.errno)}): see to its path, its rights and the space there.\n"
+        )
+        sys.exit(2)
 
 
 def _show_version(wanted: bool) -> None:

@@ -179,6 +179,7 @@ def test_results_on_an_unknown_split_are_said(store, tmp_path):
     assert len(report.tables) == 1
     assert "gone@12345678 (fifo-" in report.warnings[0]
     assert "--split" in report.warnings[0]
+    assert "Unknown split" not in report.warnings[0]
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -67,8 +67,8 @@ def _find_files(place: Path, sequence: Sequence) -> Files:
         lacking = [t for t in range(track.first_frame + 1, len(paths)) if not paths[t].is_file()]
         if lacking:
             raise InputError(
-                f"{paths[lacking[0]]} is missing, as are {len(lacking) - 1} more frames of object "
-                f"{track.id} of {sequence.name}: add a mask for every frame after its first."
+                f"{paths[lacking[0]]} is missing: add a mask for every frame of object {track.id} "
+                f"of {sequence.name} after its first ({len(lacking)} missing)."
             )
         files[track.id] = [path for path in paths[track.first_frame :] if path.is_file()]
     return files

@@ -240,6 +240,8 @@ def _check(request: Request) -> None:
         raise InputError(
             "Nothing would be written: give --out overlay.mp4, --masks FOLDER or --json -."
         )
+    if request.json_masks and not request.json:
+        raise InputError("--json-masks says what --json writes: give --json FILE too, or -.")
     if request.limit is not None and request.limit < 1:
         raise InputError(f"The limit of {request.limit} frames leaves nothing: give 1 or more.")
     if request.fps is not None and not 0 < request.fps <= 1000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Sequence as Seq
@@ -33,13 +34,17 @@ def list_pictures(folder: Path) -> list[Path]:
     """The pictures of a folder in numeric order (2.jpg before 10.jpg), without hidden files.
 
     Raises:
-        InputError: the folder has no picture, or two pictures that are the same frame.
+        InputError: the folder has no picture, or two pictures that are the same frame, or a name
+            is not UTF-8.
     """
     found = find_pictures(folder)
     if not found:
         raise InputError(f"{folder} has no pictures: put its frames there as .jpg or .png files.")
     stems: dict[str, Path] = {}
     for path in found:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        if shown != str(path):  # neither digests nor records could hold it
+            raise InputError(f"The name {shown} is not UTF-8: rename it.")
         if (twin := stems.setdefault(path.stem, path)) is not path:
             raise InputError(
                 f"{folder} has frame {path.stem!r} twice ({twin.name} and {path.name}): "
