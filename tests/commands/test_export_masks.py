@@ -112,6 +112,15 @@ def test_nothing_is_written_where_one_folder_is_taken(tmp_path, split, results):
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+def test_nothing_is_written_where_a_record_of_the_last_run_is_damaged(tmp_path, split, results):
+    last = Store(tmp_path / "results").run(identity(policy="random"))
+    last.write(record("a", "1", 0, np.ones(SIZE, bool)))
+    next(last.path.glob("records/a/*")).write_text("[")
+    with pytest.raises(InputError, match="damaged"):
+        export_results(tmp_path / "results", tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
+
+
 def test_other_data_than_were_run_are_refused(tmp_path, split, results):
     Store(tmp_path / "results").run(identity(dataset_digest="e"))
     with pytest.raises(InputError, match="other data"):

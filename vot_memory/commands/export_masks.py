@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
-from vot_memory.building import check_new_folder
+from vot_memory.building import Building, check_new_folder
 from vot_memory.commands.exports import Exported, chosen_runs
 from vot_memory.datasets.export import export_vos, frame_names
 from vot_memory.datasets.splits import Split
@@ -29,16 +30,23 @@ def export_results(
         apart: a folder an object, as SA-V, in which overlapping masks are kept whole.
 
     Raises:
-        InputError: as `chosen_runs`, or a place that holds something.
+        InputError: as `chosen_runs`, or a place that holds something, or a damaged record.
+            Nothing was written.
     """
     folders, loaded = chosen_runs(results, split, data)
     places = {out / folder.path.name: folder for folder in folders}
     for place in places:
         check_new_folder(place)
-    return [_export_run(folder, loaded, place, apart) for place, folder in places.items()]
+    with ExitStack() as stack:
+        buildings = {place: stack.enter_context(Building(place)) for place in places}
+        return [
+            Exported(place, *_export_run(folder, loaded, buildings[place], apart))
+            for place, folder in places.items()
+        ]
 
 
-def _export_run(folder: RunFolder, split: Split, out: Path, apart: bool) -> Exported:
+def _export_run(folder: RunFolder, split: Split, out: Path, apart: bool) -> tuple[int, int]:
+    """Returns how many sequences were written, and how many pixels overlapped."""
     records: dict[str, list[Record]] = {}
     for record in folder.records():
         records.setdefault(record.sequence, []).append(record)
@@ -48,4 +56,4 @@ def _export_run(folder: RunFolder, split: Split, out: Path, apart: bool) -> Expo
             rles = {record.object: record.rles() for record in of_sequence}
             place, names = out / sequence.name, frame_names(sequence)
             overlapping += export_vos(rles, sequence.size, place, names, apart=apart)
-    return Exported(out, len(records), overlapping)
+    return len(records), overlapping
