@@ -85,13 +85,21 @@ def test_limit_shortens_but_does_not_rename() -> None:
     ("name", "message"),
     [
         ("synth-dve", r"Unknown split 'synth-dve'.*did you mean synth-dev\?"),
-        ("zzz", r"Unknown split 'zzz'.*choose one of synth-smoke"),
+        ("zzz", r"Unknown split 'zzz'.*: `vot-memory ls splits` lists all\.$"),
         ("no/such/folder", r"folder no/such/folder does not exist"),
     ],
 )
 def test_unknown_names(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_split(name)
+
+
+def test_a_file_is_no_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hello.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    for name in ("hello.txt", str(tmp_path / "hello.txt")):
+        with pytest.raises(InputError, match=r"hello\.txt is a file: name a folder, or a split of"):
+            load_split(name)
 
 
 def test_folder_by_path_is_named_after_its_content(tmp_path: Path) -> None:
@@ -101,6 +109,11 @@ def test_folder_by_path_is_named_after_its_content(tmp_path: Path) -> None:
     assert [s.name for s in split.sequences] == ["a"]
     vos_folder(root, names=("c",))
     assert load_split(str(root)).digest != split.digest
+
+
+def test_a_video_called_sequence_makes_no_vot_folder(tmp_path: Path) -> None:
+    root = vos_folder(tmp_path, names=("sequence",))
+    assert [s.name for s in load_split(str(root)).sequences] == ["sequence"]
 
 
 def test_a_resolution_is_chosen_by_its_path(tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def test_where_sequences_are_found(tmp_path: Path) -> None:
     assert [s.name for s in split.sequences] == ["seq10", "seq2"]
     (tmp_path / "sequences/list.txt").unlink()
     assert [s.name for s in load_vot(tmp_path / "sequences")] == ["seq2", "seq10"]
+    split = load_split(str(tmp_path / "sequences"))
+    assert [s.name for s in split.sequences] == ["seq2", "seq10"]
     with pytest.raises(InputError, match="has no VOT sequences: put a folder a sequence there"):
         load_vot(tmp_path)
 
@@ -266,8 +268,8 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.tag cannot be read as text: replace it"):
         _ = load_vot(tmp_path)[0].labels
     (folder / "sequence").write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"sequence, the description of the sequence, cannot be"):
+    with pytest.raises(InputError, match=r"description of the sequence, is not UTF-8: save it"):
         load_vot(tmp_path)
     (tmp_path / "list.txt").write_bytes(b"\xff")
-    with pytest.raises(InputError, match=r"list\.txt, the list of sequences, cannot be read: add"):
+    with pytest.raises(InputError, match=r"the list of sequences, is not UTF-8: save it as"):
         load_vot(tmp_path)

@@ -20,7 +20,7 @@ from vot_memory.datasets.prompts import PromptKind
 from vot_memory.datasets.sav import SavLayout, load_sav
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import VosLayout, load_vos
-from vot_memory.datasets.vot import LISTS, VotLayout, load_vot
+from vot_memory.datasets.vot import VotLayout, holds_vot, load_vot
 from vot_memory.errors import InputError
 
 DATA_VARIABLE = "VOT_MEMORY_DATA"
@@ -354,19 +354,21 @@ def data_folder(data: str | Path | None = None) -> Path | None:
 
 
 def _find_folder(text: str) -> tuple[Path, VosLayout | VotLayout]:
-    """A folder given by its path: in VOT's format if it has a list of sequences, else VOS."""
+    """A folder given by its path: in VOT's format if its sequences are, else VOS."""
     path = Path(text).expanduser()
     if path.is_dir():
         path = path.resolve()
         if path.parent.name == "JPEGImages":
             return path.parent.parent, VosLayout(resolution=path.name)
-        if any((path / place).is_file() for place in LISTS):
+        if holds_vot(path):
             return path, VotLayout()
         return path, VosLayout()
+    if path.exists():
+        raise InputError(f"{text} is a file: name a folder, or a split of `vot-memory ls splits`.")
     if len(path.parts) > 1:
         raise InputError(f"The split folder {text} does not exist: correct its path.")
     close = difflib.get_close_matches(text, split_names(), n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(split_names())}."
+    hint = f"did you mean {close[0]}?" if close else "`vot-memory ls splits` lists all."
     raise InputError(f"Unknown split {text!r}, which is no folder either: {hint}")
 
 

@@ -18,6 +18,7 @@ one of boxes. An object begins where it is first annotated with an area.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from vot_memory.datasets.loading import open_each, read_names
+from vot_memory.datasets.loading import open_each, read_names, read_text
 from vot_memory.datasets.pictures import (
     PictureFrames,
     describe_size,
@@ -37,6 +38,7 @@ from vot_memory.datasets.pictures import (
 )
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import NO_BOX, Box, ObjectTrack, Sequence, has_area
+from vot_memory.datasets.vos import subfolders
 from vot_memory.datasets.vot_regions import (
     UNKNOWN,
     Mask,
@@ -74,6 +76,12 @@ class VotLayout(BaseModel):
     filter_tag: str | None = None
 
 
+def holds_vot(root: Path) -> bool:
+    """Whether a folder has a list of sequences in VOT's format, or at least one of them."""
+    found = (*(root / place for place in LISTS), *root.glob(f"*/{METADATA}"))
+    return any(path.is_file() for path in found)  # JPEGImages may have a video "sequence"
+
+
 def load_vot(root: Path, layout: VotLayout | None = None) -> list[Sequence]:
     """List the sequences of a folder; pictures and regions are read when first asked for.
 
@@ -85,9 +93,7 @@ def load_vot(root: Path, layout: VotLayout | None = None) -> list[Sequence]:
     if lists:
         base, names = lists[0].parent, read_names(lists[0])
     else:
-        base = root
-        found = (path.parent.name for path in root.glob(f"*/{METADATA}"))
-        names = sorted((name for name in found if not name.startswith(".")), key=natural_key)
+        base, names = root, _unlisted(root)
     if not names:
         raise InputError(
             f"{root} has no VOT sequences: put a folder a sequence there and their names into "
@@ -249,14 +255,19 @@ class VotSequence(Sequence):
         return lines
 
 
+def _unlisted(root: Path) -> list[str]:
+    """The sequences of a folder without a list, in numeric order; locked folders count as such."""
+    folders = {name: root / name for name in subfolders(root)}
+    return [
+        name
+        for name, folder in folders.items()
+        if not os.access(folder, os.X_OK) or (folder / METADATA).is_file()
+    ]
+
+
 def _read_metadata(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}, the description of the sequence, cannot be read: add it, with a line "
-            "channels.color=color/%08d.jpg."
-        ) from error
+    missing = "add it, with a line channels.color=color/%08d.jpg"
+    lines = read_text(path, "the description of the sequence", missing).splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
