@@ -45,7 +45,15 @@ def test_lists_have_a_name_a_line(tmp_path: Path) -> None:
     file.write_text("\ufeffb\n\n a \r\n", encoding="utf-8")
     assert read_names(file) == ["b", "a"]
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"list\.txt, the list of sequences, cannot be .*: add it"):
+    with pytest.raises(
+        InputError, match=r"list\.txt, the list of sequences, is not UTF-8: save it"
+    ):
         read_names(file)
-    with pytest.raises(InputError, match=r"cannot be read: get it from example\.org and put it"):
+    with pytest.raises(InputError, match=r"none\.txt, the list .* \(No such file .*\): add it\."):
+        read_names(tmp_path / "none.txt")
+    with pytest.raises(
+        InputError, match=r"cannot be read \(No .*\): get it from example\.org and put"
+    ):
         read_names(tmp_path / "none.txt", "example.org")
+    with pytest.raises(InputError, match=r"\(Is a directory\): see to its rights"):
+        read_names(tmp_path)

@@ -27,12 +27,29 @@ def read_names(path: Path, source: str | None = None) -> list[str]:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        place = f"get it from {source} and put it there" if source else "add it"
-        raise InputError(f"{path}, the list of sequences, cannot be read: {place}.") from error
+    missing = f"get it from {source} and put it there" if source else "add it"
+    lines = read_text(path, "the list of sequences", missing).splitlines()
     return [line.strip() for line in lines if line.strip()]
+
+
+def read_text(path: Path, what: str, missing: str) -> str:
+    """Read a file of text, in UTF-8 with or without a byte order mark.
+
+    Args:
+        path: the file.
+        what: it is, in words.
+        missing: what to do where there is none, in words.
+
+    Raises:
+        InputError: it is missing, no text, or closed to us.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}, {what}, is not UTF-8: save it as text in UTF-8.") from error
+    except OSError as error:
+        remedy = "see to its rights" if path.exists() else missing
+        raise InputError(f"{path}, {what}, cannot be read ({error.strerror}): {remedy}.") from error
 
 
 def open_each(names: Iterable[str], open_one: Callable[[str], S]) -> list[S]:
