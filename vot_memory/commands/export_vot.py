@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from vot_memory.commands.exports import Exported, chosen_runs, export_complete, seconds_a_frame
 from vot_memory.datasets.sequence import Sequence
@@ -11,6 +12,8 @@ from vot_memory.datasets.vot_regions import BEGUN, UNKNOWN, Region, mask_region
 from vot_memory.datasets.vot_trajectory import write_trajectory
 from vot_memory.errors import InputError
 from vot_memory.results import Record, RunFolder
+
+NO_NAME: Final = r"[^A-Za-z0-9_-]"  # characters that the toolkit takes in no name
 
 
 def export_trajectories(
@@ -34,21 +37,27 @@ def export_trajectories(
         out: where; a tracker of one of these names in it must not exist.
         split: a name, or the folder that was run; needed where the results do not tell.
         data: the folder with published data sets.
-        tracker: name of the only run; default: policy and key.
-        experiment: name of the toolkit's experiment.
+        tracker: name of the only run: letters, digits, - and _; default: policy and key.
+        experiment: name of the toolkit's experiment, of the same letters.
         text: write `.txt` instead of `.bin`.
 
     Raises:
-        InputError: as `chosen_runs`, or results are incomplete, or a tracker is there already.
-            Nothing was written.
+        InputError: as `chosen_runs`, or a name does not do, or results are incomplete, or a tracker
+            is there already. Nothing was written.
     """
+    for name in (experiment, "x" if tracker is None else tracker):
+        if re.search(NO_NAME, name) or not name:
+            raise InputError(
+                f"The toolkit does not take {name!r} as a name: give letters, digits, - and _."
+            )
     folders, loaded = chosen_runs(results, split, data)
     if tracker is not None and len(folders) > 1:
         raise InputError(
             f"{results} has {len(folders)} runs, which cannot all be called {tracker}: give the "
             "folder of one run, or no name."
         )
-    places = {out / _identifier(tracker or folder.path.name): folder for folder in folders}
+    names = {tracker or re.sub(NO_NAME, "_", folder.path.name): folder for folder in folders}
+    places = {out / name: folder for name, folder in names.items()}
 
     def write(folder: RunFolder, sequence: Sequence, place: Path) -> None:
         target = place / experiment / sequence.name
@@ -80,8 +89,3 @@ def _regions(record: Record) -> list[Region]:
     regions: list[Region] = [UNKNOWN if r is None else mask_region(r) for r in record.rles()]
     regions[0] = BEGUN
     return regions
-
-
-def _identifier(name: str) -> str:
-    """A tracker's name as the toolkit takes it: letters, digits, - and _."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
