@@ -63,6 +63,17 @@ def test_a_place_that_cannot_be_taken_leaves_nothing_beside_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_folders_made_for_what_failed_go_with_it(tmp_path):
+    (tmp_path / "old").mkdir()
+    one, other = (Building(tmp_path / "old/new/newer" / name) for name in "ab")
+    for building in (one, other):
+        building.path.mkdir(parents=True)
+    other.end(failed=True)
+    assert one.path.exists()
+    one.end(failed=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["old"]
+
+
 def test_folders_that_hold_something_are_refused(tmp_path):
     check_new_folder(tmp_path)
     check_new_folder(tmp_path / "new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from vot_memory.errors import InputError
@@ -14,7 +15,8 @@ class Building:
 
     Args:
         place: where it will stand.
-        whole: after an error nothing is left; else, as for a live stream, what there is is kept.
+        whole: after an error nothing is left, nor folders that were made for it; else, as for a
+            live stream, what there is is kept.
         hidden: it is built under another name beside its place, and renamed at the end.
 
     Attributes:
@@ -23,6 +25,7 @@ class Building:
 
     def __init__(self, place: Path, *, whole: bool = True, hidden: bool = True) -> None:
         self.place, self.whole = place, whole
+        self._new_parents = [folder for folder in place.parents if not folder.exists()]
         # The suffix stays last, since some writers choose the format by it.
         name = f".{place.stem}.{os.getpid()}.tmp{place.suffix}"
         self.path = place.with_name(name) if hidden else place
@@ -48,6 +51,9 @@ class Building:
         shutil.rmtree(self.path, ignore_errors=True)
         if self.path.is_file():
             self.path.unlink()
+        with suppress(OSError):  # one holds something else by now
+            for folder in self._new_parents:
+                folder.rmdir()
 
 
 def write_atomically(path: Path, text: str) -> None:

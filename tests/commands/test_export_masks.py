@@ -118,7 +118,7 @@ def test_nothing_is_written_where_a_record_of_the_last_run_is_damaged(tmp_path, 
     next(last.path.glob("records/a/*")).write_text("[")
     with pytest.raises(InputError, match="damaged"):
         export_results(tmp_path / "results", tmp_path / "out")
-    assert not list(tmp_path.glob("out/*"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_data_than_were_run_are_refused(tmp_path, split, results):
