@@ -146,8 +146,8 @@ def test_trajectories_there_and_back(tmp_path, data, split, results, text) -> No
 
 def test_a_trajectory_is_as_the_toolkit_writes_it(tmp_path, data, results) -> None:
     """Recorded from vot-toolkit 0.9.0: 1, then 0 until a late object has its first answer."""
-    (made,) = export_trajectories(results.path, tmp_path / "out", str(data), tracker="my fifo/2")
-    assert made.folder.name == "my_fifo_2"
+    (made,) = export_trajectories(results.path, tmp_path / "out", str(data), tracker="my_fifo-2")
+    assert made.folder.name == "my_fifo-2"
     solo = read_trajectory(made.folder / "baseline/solo/solo_001.bin")
     late = read_trajectory(made.folder / "baseline/pair/pair_2_001.bin")
     assert solo[0] == late[0] == Special(1)
@@ -270,7 +270,21 @@ def test_bad_trees_leave_nothing(tmp_path, data, spoil, message) -> None:
     spoil(tree(tmp_path / "tree") / "solo_001.bin")
     with pytest.raises(InputError, match=message):
         import_trajectories(tmp_path / "tree", str(data), tmp_path / "imported")
-    assert not list(tmp_path.glob("imported/*"))
+    assert not (tmp_path / "imported").exists()
+
+
+def test_one_damaged_tracker_of_several_leaves_nothing(tmp_path, data) -> None:
+    tree(tmp_path / "tree", "a")
+    second = tree(tmp_path / "tree", "b") / "solo_001.bin"
+    sound = second.read_bytes()
+    second.write_bytes(sound[:-1])
+    with pytest.raises(InputError, match=r"b/baseline/solo/solo_001\.bin is damaged"):
+        import_trajectories(tmp_path / "tree", str(data), tmp_path / "imported")
+    assert not (tmp_path / "imported").exists()
+    second.write_bytes(sound)
+    made = import_trajectories(tmp_path / "tree", str(data), tmp_path / "imported")
+    assert [RunFolder.open(taken.folder).identity.policy for taken in made] == ["a", "b"]
+    assert not list((tmp_path / "imported").glob(".*"))
 
 
 def test_only_complete_results_are_exported(tmp_path, data, results) -> None:
@@ -288,6 +302,14 @@ def test_a_name_is_for_one_run(tmp_path, data, results) -> None:
     Store(tmp_path / "results").run(other)
     with pytest.raises(InputError, match="has 2 runs, which cannot all be called x"):
         export_trajectories(tmp_path / "results", tmp_path / "out", str(data), tracker="x")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "my fifo"])
+@pytest.mark.parametrize("what", ["tracker", "experiment"])
+def test_names_are_those_of_one_folder(tmp_path, data, results, what, name) -> None:
+    with pytest.raises(InputError, match=f"does not take '{name}' as a name: give letters"):
+        export_trajectories(results.path, tmp_path / "out", str(data), **{what: name})
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_damaged_timing_file_costs_only_the_times(tmp_path, data, results) -> None:

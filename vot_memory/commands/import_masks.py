@@ -47,7 +47,8 @@ def import_masks(
         found = {p.stem: _mask(p, sequence, track.id, shared) for p in paths}
         return [found.get(name) for name in frame_names(sequence)]
 
-    return store_answers(name, load_split(split, data=data), out, find, read)
+    (imported,) = store_answers({name: find}, load_split(split, data=data), out, read)
+    return imported
 
 
 def _find_files(place: Path, sequence: Sequence) -> Files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from vot_memory.commands.export_vot import trajectory_stem
 from vot_memory.commands.imports import Files, Imported, Masks, store_answers
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
-from vot_memory.datasets.splits import Split, load_split
+from vot_memory.datasets.splits import load_split
 from vot_memory.datasets.vot_regions import Point, Special, rles_of_regions
 from vot_memory.datasets.vot_trajectory import read_trajectory
 from vot_memory.errors import InputError
@@ -26,7 +27,7 @@ def import_trajectories(
     experiment: str = "baseline",
     data: Path | None = None,
 ) -> list[Imported]:
-    """Make a run folder of each tracker's results.
+    """Make a run folder of each tracker's results: all of them or none.
 
     Frames without an answer (special codes) count as empty masks, as in the toolkit. Rectangles
     are filled and polygons drawn as `rle_of_region` does, what leaves the picture is cut. Of
@@ -47,19 +48,15 @@ def import_trajectories(
             a frame.
     """
     loaded = load_split(split, data=data)
-    return [
-        _import_tracker(name, folder / experiment, loaded, out)
-        for name, folder in _find_trackers(tree, tracker, experiment).items()
-    ]
+    found = _find_trackers(tree, tracker, experiment)
+    finders = {name: partial(_find_files, place / experiment) for name, place in found.items()}
+    return store_answers(finders, loaded, out, _read_masks)
 
 
-def _import_tracker(name: str, folder: Path, split: Split, out: Path) -> Imported:
-    def find(sequence: Sequence) -> Files:
-        if not (folder / sequence.name).is_dir():
-            return {}
-        return {t.id: [_trajectory_file(folder, sequence, t.id)] for t in sequence.objects}
-
-    return store_answers(name, split, out, find, _read_masks)
+def _find_files(folder: Path, sequence: Sequence) -> Files:
+    if not (folder / sequence.name).is_dir():
+        return {}
+    return {t.id: [_trajectory_file(folder, sequence, t.id)] for t in sequence.objects}
 
 
 def _trajectory_file(folder: Path, sequence: Sequence, identity: str) -> Path:

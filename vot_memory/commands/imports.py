@@ -7,12 +7,12 @@ of their own. Only masks are known of them; speed is not taken over.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vot_memory.building import Building
 from vot_memory.datasets.rle import RLE
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split
@@ -48,45 +48,47 @@ class Imported:
 
 
 def store_answers(
-    name: str,
+    trackers: Mapping[str, Callable[[Sequence], Files]],
     split: Split,
     out: Path,
-    find: Callable[[Sequence], Files],
     read: Callable[[Sequence, ObjectTrack, list[Path]], Masks],
-) -> Imported:
-    """Read all answers of a tracker and write them as one run folder, whole or not at all.
+) -> list[Imported]:
+    """Read all answers of trackers and write each as a run folder: all of them or nothing.
 
     Args:
-        name: of the tracker.
-        split: what it was run on.
+        trackers: by name, what finds the files of each object of a sequence; empty if there is none
+            of the sequence.
+        split: what they were run on.
         out: folder of results.
-        find: files of each object of a sequence; empty if there is none of the sequence.
         read: masks of an object from its files, one a frame; frames before its first do not
             matter, and None on its first takes what it began with.
 
     Raises:
-        InputError: there is no answer at all, or what `find` and `read` raise.
+        InputError: a tracker has no answer at all, or what reads and finds them raises.
     """
-    found = {s.name: files for s in split.sequences if (files := find(s))}
-    if not found:
-        raise InputError(
-            f"There are no answers of {name} on {split.name}: give the folder that has one "
-            f"folder a video, such as {split.sequences[0].name}."
-        )
-    scaffold = out / f".{IMPORTED}.{os.getpid()}.tmp"
-    try:
-        building = Store(scaffold).run(_identity(name, split, _digest(found)))
-        target = out / building.path.relative_to(scaffold)
-        for sequence in split.sequences:
-            if sequence.name in found:
-                building.write(*_records(name, sequence, found[sequence.name], read))
-        shutil.rmtree(target, ignore_errors=True)  # of the same files: an earlier import
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building.path.replace(target)
-    finally:
-        shutil.rmtree(scaffold, ignore_errors=True)
-    missing = tuple(s.name for s in split.sequences if s.name not in found)
-    return Imported(target, len(found), missing)
+    made = []
+    with Building(out / IMPORTED) as scaffold:
+        store = Store(scaffold)
+        for name, find in trackers.items():
+            found = {s.name: files for s in split.sequences if (files := find(s))}
+            if not found:
+                raise InputError(
+                    f"There are no answers of {name} on {split.name}: give the folder that has one "
+                    f"folder a video, such as {split.sequences[0].name}."
+                )
+            folder = store.run(_identity(name, split, _digest(found)))
+            for sequence in split.sequences:
+                if sequence.name in found:
+                    folder.write(*_records(name, sequence, found[sequence.name], read))
+            missing = tuple(s.name for s in split.sequences if s.name not in found)
+            made.append(Imported(folder.path.relative_to(scaffold), len(found), missing))
+        for imported in made:
+            target = out / imported.folder
+            shutil.rmtree(target, ignore_errors=True)  # of the same files: an earlier import
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (scaffold / imported.folder).replace(target)
+        shutil.rmtree(scaffold)  # all that was in it has its own place
+    return [replace(imported, folder=out / imported.folder) for imported in made]
 
 
 def prompt_mask(sequence: Sequence, track: ObjectTrack) -> RLE:
