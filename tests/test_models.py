@@ -81,6 +81,11 @@ def test_devices_and_precisions():
     assert models.pick_dtype("auto", "cpu") == "float32"
     with pytest.raises(InputError, match="Unknown dtype 'float61': did you mean 'float16'"):
         models.pick_dtype("float61", "cpu")
-    for device in ("cpux", "cuda:99"):
-        with pytest.raises(InputError, match=f"Device '{device}' cannot be used"):
+    for device in ("gpu", "cpux", "cuda:x", "meta"):
+        with pytest.raises(InputError) as refused:
             models.pick_device(device)
+        assert str(refused.value) == f"Unknown device '{device}': give auto, cpu, cuda or mps."
+    for device in ("cuda:99", "mps:9"):
+        with pytest.raises(InputError, match=f"Device '{device}' cannot be used") as refused:
+            models.pick_device(device)
+        assert len(str(refused.value)) < 160

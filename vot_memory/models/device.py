@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,19 +14,26 @@ if TYPE_CHECKING:
 
 
 def pick_device(device: str) -> Any:
-    """The torch device behind a name; auto takes CUDA, then MPS, then the CPU."""
+    """The torch device behind a name; auto takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        InputError: the name is none of those, or the device does not work here.
+    """
     import torch
 
     if device == "auto":
         mps = torch.backends.mps.is_available()
         device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    if not re.fullmatch(r"(cpu|cuda|mps)(:\d+)?", device):
+        raise InputError(f"Unknown device {device!r}: give auto, cpu, cuda or mps.")
     try:
         where = torch.device(device)
         torch.zeros(1, device=where)
     except (RuntimeError, AssertionError) as error:
+        absent = isinstance(error, NotImplementedError)  # whose text is a page long
+        reason = "this torch is built without it" if absent else str(error).splitlines()[0]
         raise InputError(
-            f"Device {device!r} cannot be used here ({str(error).splitlines()[0]}): "
-            "give --device auto or cpu."
+            f"Device {device!r} cannot be used here ({reason}): give --device auto or cpu."
         ) from error
     return where
 
