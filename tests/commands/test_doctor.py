@@ -133,7 +133,10 @@ def test_what_raises_is_a_line_not_a_traceback(monkeypatch):
     [
         (None, "missing", "pip install vot-trax"),
         ("4.0.0", "warning", "leaks memory"),
+        ("4.0.1rc1", "warning", "leaks memory"),
         ("4.0.1", "ok", "vot-trax 4.0.1"),
+        ("4.1.dev2", "ok", "vot-trax 4.1.dev2"),
+        ("5", "ok", "vot-trax 5"),
     ],
 )
 def test_vot_toolkit(monkeypatch, version, state, words):

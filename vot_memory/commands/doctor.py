@@ -155,11 +155,13 @@ def _opencv() -> Findings:
 
 def _vot() -> Findings:
     """By metadata alone: the toolkit is GPL and never imported."""
+    from packaging.version import Version
+
     trax = _version("vot-trax")
     if trax is None:
         text = "vot-trax is not installed, only needed below the VOT toolkit: pip install vot-trax"
         yield Finding("missing", "VOT toolkit", text)
-    elif tuple(int(part) for part in trax.split(".")[:3]) < (4, 0, 1):
+    elif Version(trax) < Version("4.0.1"):
         text = f"vot-trax {trax} leaks memory with masks: pip install 'vot-trax>=4.0.1'"
         yield Finding("warning", "VOT toolkit", text)
     else:
