@@ -410,7 +410,7 @@ def verify(
     limit: opt.FrameLimit = None,
 ) -> None:
     """Compare our FIFO with sam2's own video predictor, on your weights and video."""
-    from vot_memory.commands.options import parse_prompts
+    from vot_memory.commands.prompts import parse_prompts
     from vot_memory.datasets.video import open_video
     from vot_memory.verify import Started
     from vot_memory.verify import verify as compare

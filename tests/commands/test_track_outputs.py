@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from vot_memory.commands.options import parse_box
+from vot_memory.commands.prompts import parse_box
 from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Overlay
 from vot_memory.datasets.pictures import read_labels, read_picture
 from vot_memory.datasets.rle import decode

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vot_memory.commands.options import parse_prompts, parse_size
+from vot_memory.commands.prompts import parse_prompts, parse_size
 from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, Overlay
 from vot_memory.datasets.export import frame_names
 from vot_memory.datasets.prompts import Prompt

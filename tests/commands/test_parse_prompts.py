@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vot_memory.commands.options import (
+from vot_memory.commands.prompts import (
     parse_box,
     parse_points,
     parse_prompts,
