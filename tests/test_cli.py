@@ -278,6 +278,18 @@ def test_track_refuses_masks_in_lines_that_are_not_written(refuses, frames):
     assert "--json FILE" in refuses("track", frames, *words)
 
 
+@pytest.mark.parametrize("split", ["data", "data/JPEGImages/../JPEGImages/480p"])
+def test_data_are_not_converted_into_themselves(refuses, vos, split):
+    (vos / "JPEGImages/480p").mkdir()
+    for name in ("left", "right"):
+        (vos / "JPEGImages" / name).rename(vos / "JPEGImages/480p" / name)
+        (vos / "Annotations/480p").mkdir(exist_ok=True)
+        (vos / "Annotations" / name).rename(vos / "Annotations/480p" / name)
+    said = refuses("data", "convert", split, "data/new/inside", "--to", "vot")
+    assert "data/new/inside lies in" in said
+    assert "give a folder beside it" in said
+
+
 def test_names_that_are_not_utf8_are_refused(refuses, vos):
     for kind in ("JPEGImages", "Annotations"):
         (vos / kind / "left").rename(vos / kind / os.fsdecode(b"le\xfft"))

@@ -76,13 +76,17 @@ def convert(
     from rich.progress import Progress
 
     from vot_memory.datasets.convert import convert as write
-    from vot_memory.datasets.splits import load_split
+    from vot_memory.datasets.splits import SynthSpec, find_source, load_split, split_specs
 
+    drawn = isinstance(split_specs().get(split.partition("@")[0]), SynthSpec)
+    source = None if drawn else find_source(split, data).root
     sequences = load_split(split, limit, data).sequences
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("sequences", total=len(sequences))
-        made = write(sequences, out, to, link=link, done=lambda name: bar.advance(task))
+        made = write(
+            sequences, out, to, source=source, link=link, done=lambda name: bar.advance(task)
+        )
     typer.echo(f"videos: {made.sequences}, frames: {made.frames}, in {out}")
     if made.encoded:
         typer.echo(f"  {made.encoded} frames were no JPEG or PNG files and became PNG")

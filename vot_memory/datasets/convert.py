@@ -50,6 +50,7 @@ def convert(
     out: Path,
     to: str,
     *,
+    source: Path | None = None,
     link: bool = False,
     done: Callable[[str], None] = lambda name: None,
 ) -> Converted:
@@ -64,14 +65,18 @@ def convert(
         sequences: what to write.
         out: where; must be new or empty.
         to: vot, vos or sav.
+        source: the data set's own folder, in which `out` must not lie.
         link: symbolic links to JPEG and PNG files instead of copies.
         done: is told the name of each finished sequence.
 
     Raises:
-        InputError: `out` holds something, boxes would have to be masks, or a sequence is damaged.
+        InputError: `out` holds something or lies in `source`, boxes would have to be masks, or a
+            sequence is damaged.
     """
     if to not in get_args(Format):
         raise unknown("format", to, get_args(Format))
+    if source and out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out} lies in {source}, which is read: give a folder beside it.")
     check_new_folder(out)
     frames = _vos_frames_folder(sequences)
     encoded = 0
