@@ -113,6 +113,14 @@ def test_help_names_every_command(vot):
         assert f"\n  {command} " in result.out
 
 
+@pytest.mark.parametrize("group", [[], ["data"], ["vot"]])
+def test_help_cuts_no_sentence_off(vot, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, commands = vot(*group, "--help").out.partition("Commands:\n")
+    assert commands
+    assert "..." not in commands
+
+
 def test_version(vot):
     assert vot("--version").out == f"vot-memory {__version__}\n"
 

@@ -158,7 +158,7 @@ def sweep(
     data: opt.Data = None,
     threads: opt.Threads = None,
 ) -> None:
-    """Try all combinations of a policy's options; refuses val and test splits."""
+    """Try all combinations of a policy's options. Refuses val and test splits."""
     from vot_memory import runner
     from vot_memory.commands import sweep as command
     from vot_memory.commands import sweep_table
@@ -273,7 +273,7 @@ def track(
         float | None, typer.Option(help="Frames per second of the overlay; default: the video's.")
     ] = None,
 ) -> None:
-    """Track objects through a video or a live stream, which Ctrl-C ends."""
+    """Track objects through a video or a live stream. Ctrl-C ends it."""
     from vot_memory.commands import track as command
     from vot_memory.progress import Silent, make_progress
 
@@ -325,7 +325,7 @@ def export(
     split: opt.MaybeSplit = None,
     data: opt.Data = None,
 ) -> None:
-    """Write the masks or boxes of results as files that evaluation servers take."""
+    """Write results as files that evaluation servers take."""
     from vot_memory.commands.export_boxes import export_boxes
     from vot_memory.commands.export_masks import export_results
     from vot_memory.commands.export_vot import export_trajectories
@@ -356,7 +356,7 @@ def import_(
     out: opt.Out = Path("results"),
     data: opt.Data = None,
 ) -> None:
-    """Take masks that another tracker wrote, so that reports score them."""
+    """Take another tracker's masks, so that reports score them."""
     from vot_memory.commands.import_masks import import_masks
 
     typer.echo(import_masks(folder, split, name, out, data).summary)
@@ -409,7 +409,7 @@ def verify(
     compile_: opt.Compile = False,
     limit: opt.FrameLimit = None,
 ) -> None:
-    """Compare our FIFO with sam2's own video predictor, on your weights and video."""
+    """Compare our FIFO with sam2's own predictor. Takes your weights and video."""
     from vot_memory.commands.prompts import parse_prompts
     from vot_memory.datasets.video import open_video
     from vot_memory.verify import Started
@@ -443,7 +443,7 @@ def verify(
 
 @app.command()
 def doctor(data: opt.Data = None, out: opt.Out = Path("results")) -> None:
-    """Say what is installed and found here, and what to do about the rest."""
+    """Say what is found here, and what to do about the rest."""
     from vot_memory.commands import doctor as command
 
     findings = command.doctor(data, out)

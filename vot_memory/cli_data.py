@@ -26,7 +26,7 @@ def check(
         int | None, typer.Option(help="Videos looked at together; default: one a processor.")
     ] = None,
 ) -> None:
-    """Look for what is missing or damaged in a local copy; exit code 1 if anything is."""
+    """Look for what is missing or damaged in a local copy. Exit code 1 if anything is."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -71,7 +71,7 @@ def convert(
     limit: opt.Limit = None,
     data: opt.Data = None,
 ) -> None:
-    """Write videos and masks in another layout; JPEG files are copied, never encoded anew."""
+    """Write videos and masks in another layout. JPEG files are copied, never encoded anew."""
     from rich.console import Console
     from rich.progress import Progress
 

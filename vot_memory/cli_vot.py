@@ -96,7 +96,7 @@ def export(
     text: Annotated[bool, typer.Option("--text", help="Write .txt instead of .bin.")] = False,
     data: opt.Data = None,
 ) -> None:
-    """Write results as the toolkit stores them, to be analysed and packed by it."""
+    """Write results as the toolkit stores them. It can analyse and pack them then."""
     from vot_memory.commands.export_vot import export_trajectories
 
     made = export_trajectories(
