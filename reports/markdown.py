@@ -66,7 +66,7 @@ def _section(table: Table, files: dict[str, Path]) -> list[str]:
     blocks = [f"## {markdown(table.title)}", _overview(table)]
     blocks.append(_below(table))
     if (table.overview["frames_per_second"] > 0).any():
-        blocks.append(_speed(table))
+        blocks += [_speed(table), "Memory path: ms per frame, all objects together."]
     if "ar" in files:
         blocks.append(f"![{_alt(table, 'accuracy over robustness')}]({files['ar'].name})")
     if "sequences" in files:

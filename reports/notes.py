@@ -162,10 +162,7 @@ def _comparison(overview: DataFrame, baseline: str) -> list[str]:
 
 def _speed(overview: DataFrame) -> str:
     machines = sorted({machine for machine in overview["machine"] if machine})
-    said = (
-        "Frames/s count encoding and tracking of a policy as if it ran alone; memory-path ms are "
-        "per frame, all objects together."
-    )
+    said = "Frames/s count encoding and tracking of a policy as if it ran alone."
     if len(machines) == 1:
         return f"{said} Measured on {machines[0]}."
     return f"{said} Measured on different machines ({'; '.join(machines)}): never compare them."

@@ -249,3 +249,16 @@ def test_the_terminal_shows_tables_within_80_columns(store, tmp_path):
     assert any("0/0/3" in line.replace(" ", "") and "−0.200" in line for line in lines)  # noqa: RUF001
     assert max(map(len, lines[:-1])) <= 80
     assert lines[-1].endswith("report.md")
+
+
+def test_the_terminal_explains_only_what_it_shows(store, tmp_path, no_plots):
+    for policy in ("fifo", "first"):
+        folder = whole(store, policy)
+        folder.write_timing("a", {"frames": 50, "seconds": {"encode": 1, "track": 2}})
+        folder.add_environment({"device": "Abacus", "threads": 2})
+    report = write_report(store.root, "fake", "fifo", tmp_path / "report")
+    text, page = shown(report, 200), (tmp_path / "report" / "report.md").read_text()
+    assert "Frames/s count encoding" in text
+    assert not re.search("memory.path", text, re.IGNORECASE)
+    assert "| memory path, ms |" in page
+    assert "Memory path: ms per frame" in page
