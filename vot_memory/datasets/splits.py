@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -103,9 +104,9 @@ class _FolderSpec(_Spec):
     official: Official = Official()
     published: Published | None = None
 
+    @abstractmethod
     def read(self, root: Path) -> list[Sequence]:
         """All sequences of the folder `root`."""
-        raise NotImplementedError
 
     def load(self, name: str, data: Path | None) -> list[Sequence]:
         """All sequences below the folder `data`; raises as `find`."""
