@@ -1,6 +1,10 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
-from vot_memory.building import Building, check_new_folder
+from vot_memory.building import Building, check_new_folder, check_writable, remove_stale
 from vot_memory.errors import InputError
 
 
@@ -72,6 +76,37 @@ def test_folders_made_for_what_failed_go_with_it(tmp_path):
     assert one.path.exists()
     one.end(failed=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["old"]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    place = tmp_path / "a[1].mp4"
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (tmp_path / f".a[1].{ended.pid}.tmp.mp4").touch()
+    (tmp_path / f".a[1].{os.getpid()}.tmp.mp4").mkdir()  # its number is ours by now
+    (tmp_path / f".a[1].{os.getpid()}.tmp.mp4/0.png").touch()
+    others = {
+        f".a[1].{os.getppid()}.tmp.mp4",  # of a process that runs
+        f".a[1].{ended.pid}.tmp.avi",
+        f".a1.{ended.pid}.tmp.mp4",
+        f"a[1].{ended.pid}.tmp.mp4",
+        ".a[1].tmp.mp4",
+        ".a[1].99999999999999999999.tmp.mp4",
+    }
+    for name in others:
+        (tmp_path / name).touch()
+    remove_stale(place)
+    assert {path.name for path in tmp_path.iterdir()} == others
+    remove_stale(tmp_path / "none" / "a.mp4")
+
+
+def test_places_are_tried_without_a_trace(tmp_path):
+    check_writable(tmp_path / "new" / "newer" / "a.mp4")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a").touch()
+    with pytest.raises(NotADirectoryError, match="overlay") as caught:
+        check_writable(tmp_path / "a" / "overlay.mp4")
+    assert caught.value.filename == str(tmp_path / "a" / "overlay.mp4")
 
 
 def test_folders_that_hold_something_are_refused(tmp_path):

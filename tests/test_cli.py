@@ -168,6 +168,18 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch, verb):
     assert "same command again" in result.err
 
 
+def test_a_stopped_video_is_told_in_a_line(vot, monkeypatch):
+    from vot_memory.commands import track
+
+    def stop(request, progress):
+        raise KeyboardInterrupt("Stopped: no file was written.")
+
+    monkeypatch.setattr(track, "track", stop)
+    result = vot("track", "video", "--box", "1,2,3,4", "--out", "overlay.mp4")
+    assert (result.code, result.out) == (130, "")
+    assert result.err == "Stopped: no file was written.\n"
+
+
 # ---- bad input ------------------------------------------------------------------------------
 
 
@@ -279,6 +291,12 @@ def test_places_below_a_file_are_refused(refuses, frames, vos, tmp_path, words):
     said = refuses(*words)
     assert "taken" in said
     assert "cannot be read or written" in said
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that root cannot write")
+def test_a_place_that_cannot_be_written_is_named(refuses, frames):
+    said = refuses("track", frames, "--box", "5,10,20,20", "--out", "/proc/overlay.mp4")
+    assert said.startswith("vot-memory: /proc/overlay.mp4 cannot be read or written")
 
 
 def test_track_refuses_masks_in_lines_that_are_not_written(refuses, frames):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,9 +50,7 @@ class Building:
                 raise
 
     def _remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.is_file():
-            self.path.unlink()
+        _remove(self.path)
         with suppress(OSError):  # one holds something else by now
             for folder in self._new_parents:
                 folder.rmdir()
@@ -65,7 +65,47 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(stream.fileno())
 
 
+def check_writable(place: Path) -> None:
+    """Try whether files can be made where one will stand, before hours go into it.
+
+    Raises:
+        OSError: they cannot; it names the place.
+    """
+    folder = next(parent for parent in place.absolute().parents if parent.exists())
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(place)) from error
+
+
+def remove_stale(place: Path) -> None:
+    """Remove what processes that were killed while building it left beside a place."""
+    name = re.compile(rf"\.{re.escape(place.stem)}\.(\d{{1,9}})\.tmp{re.escape(place.suffix)}")
+    for path in list(place.parent.iterdir()) if place.parent.is_dir() else []:
+        if (found := name.fullmatch(path.name)) and not _is_other_process(int(found[1])):
+            _remove(path)
+
+
 def check_new_folder(folder: Path) -> None:
     """Refuse a folder that holds something, which would be replaced as a whole."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not empty: give the name of a new folder.")
+
+
+def _is_other_process(number: int) -> bool:
+    if number == os.getpid():  # numbers are used again, in containers the same ones every time
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.is_file():
+        path.unlink()

@@ -273,7 +273,10 @@ def track(
         float | None, typer.Option(help="Frames per second of the overlay; default: the video's.")
     ] = None,
 ) -> None:
-    """Track objects through a video or a live stream. Ctrl-C ends it."""
+    """Track objects through a video or a live stream.
+
+    Ctrl-C is how a stream ends, and all answers are kept. A video that is stopped leaves no file.
+    """
     from vot_memory.commands import track as command
     from vot_memory.progress import Silent, make_progress
 
@@ -302,7 +305,12 @@ def track(
     )
     piped = json == Path("-")  # standard output then carries nothing else
     shared = piped and sys.stdout.isatty()  # a bar would be drawn between the lines
-    outcome = command.track(request, Silent() if shared else make_progress(_console(stderr=True)))
+    progress = Silent() if shared else make_progress(_console(stderr=True))
+    try:
+        outcome = command.track(request, progress)
+    except KeyboardInterrupt as stop:
+        typer.echo(stop, err=True)
+        raise typer.Exit(130) from None
     for line in outcome.said:
         typer.echo(line, err=piped)
     if outcome.failure:

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from vot_memory.commands.track import (
     Request,
     offline_answers,
     online_answers,
+    sigterm_as_ctrl_c,
     track,
 )
 from vot_memory.commands.track_outputs import STDOUT, JsonLines
@@ -140,3 +143,44 @@ def test_a_reader_that_goes_away_is_no_failure(video, tmp_path, monkeypatch):
     assert outcome.said[0].startswith("objects: 1, frames: 2, ")
     assert outcome.said[1:] == ["The reader of --json went away, so nothing else was written."]
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_video_leaves_no_file(video, tmp_path, monkeypatch, number):
+    def add(self, picture, answer):
+        assert len(list(tmp_path.glob(".*.tmp*"))) == 2
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(JsonLines, "add", add)
+    before = signal.getsignal(number)
+    places = {"out": tmp_path / "a.mp4", "masks": tmp_path / "masks", "json": tmp_path / "json"}
+    request = Request(tmp_path / "video", boxes=("9,44,32,36",), **places)
+    with pytest.raises(KeyboardInterrupt, match=r"^Stopped: no file was written\.$"):
+        track(request, Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["video"]
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_sigterm_does_not_interrupt_the_cleaning_up():
+    cleaned = []
+
+    def work():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleaned.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c():
+        work()
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_a_killed_run_left_is_removed(video, tmp_path):
+    (tmp_path / ".a.999999999.tmp.mp4").touch()
+    (tmp_path / ".masks.999999999.tmp").mkdir()
+    places = {"out": tmp_path / "a.mp4", "masks": tmp_path / "masks"}
+    track(Request(tmp_path / "video", boxes=("9,44,32,36",), limit=2, **places), Silent())
+    assert {path.name for path in tmp_path.iterdir()} == {"video", "a.mp4", "masks"}

@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Seq
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vot_memory.building import check_writable, remove_stale
 from vot_memory.commands.prompts import parse_prompts, parse_size
 from vot_memory.commands.track_outputs import STDOUT, JsonLines, Masks, Output, Overlay
 from vot_memory.datasets.export import frame_names
@@ -81,14 +82,22 @@ def track(request: Request, progress: Progress) -> Outcome:
 
     Raises:
         InputError: something does not exist or fit; nothing was written.
+        OSError: a place cannot be written; nothing was.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, of a stream the second; says what became of it.
     """
     _check(request)
     where = str(request.video)
-    if not is_stream(where):
-        return _track(request, open_video(request.video), progress)
-    raw = parse_size(request.raw) if request.raw else None
-    with closing(open_stream(where, raw=raw, newest=request.live)) as stream:
-        return _track(request, stream, progress)
+    live = is_stream(where)
+    try:
+        with sigterm_as_ctrl_c():
+            if not live:
+                return _track(request, open_video(request.video), progress)
+            raw = parse_size(request.raw) if request.raw else None
+            with closing(open_stream(where, raw=raw, newest=request.live)) as stream:
+                return _track(request, stream, progress)
+    except KeyboardInterrupt:
+        end = "what was written until then is kept" if live else "no file was written"
+        raise KeyboardInterrupt(f"Stopped: {end}.") from None
 
 
 def _track(request: Request, source: Sequence | Stream, progress: Progress) -> Outcome:
@@ -202,6 +211,21 @@ def _pictures(source: Sequence | Stream, limit: int | None) -> Generator[Picture
     return (frames[t] for t in range(min(len(frames), limit or len(frames))))
 
 
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send, end things as Ctrl-C does: with nothing half-written."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def until_stopped(pictures: Iterable[Picture]) -> Generator[Picture]:
     """Pictures of a stream until Ctrl-C or SIGTERM, which is the normal way to end it.
 
@@ -267,6 +291,10 @@ def _outputs(
         outputs.append(Masks(request.masks, prompts, name, whole=whole))
     if request.json:
         outputs.append(JsonLines(request.json, masks=request.json_masks, whole=whole))
+    for place in (request.out, request.masks, request.json):
+        if place and place != STDOUT:
+            check_writable(place)
+            remove_stale(place)
     return outputs
 
 
