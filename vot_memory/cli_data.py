@@ -32,6 +32,8 @@ def check(
 
     from vot_memory.commands import data_check
 
+    if csv:
+        data_check.check_table(csv)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("sequences", total=None)

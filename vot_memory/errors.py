@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 import traceback
 from collections.abc import Iterable
@@ -36,6 +37,17 @@ def described(error: BaseException, cls: type | None = None) -> str:
     place = f" at {Path(steps[-1].filename).name}:{steps[-1].lineno}" if steps else ""
     message = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}{place}" + (f" ({message})" if message else "")
+
+
+def closed(error: OSError) -> InputError:
+    """The error for a file or folder that is there but cannot be read."""
+    reason = error.strerror or str(error)
+    return InputError(f"{error.filename or 'A file'} cannot be read ({reason}): make it readable.")
+
+
+def printable(text: object) -> str:
+    r"""Text or path with the bytes of names that are not UTF-8 as \xff, which can be written."""
+    return os.fsencode(str(text)).decode(errors="backslashreplace")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

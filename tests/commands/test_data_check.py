@@ -1,9 +1,14 @@
 """Damage of every kind, done to folders that are whole, and what `data check` says of it."""
 
+import builtins
 import csv
+import io
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -241,8 +246,10 @@ def test_many_faults_are_cut_on_the_terminal_and_whole_in_the_table(root: Path) 
         "finding": "Annotations/480p/cow/00006.png cannot be read as a picture (0 bytes): "
         "replace it by a whole copy.",
     }
-    with pytest.raises(InputError, match=r"no/found\.csv cannot be written"):
-        write_csv(report, root / "no/found.csv")
+    write_csv(report, root / "new/place/found.csv")
+    assert (root / "new/place/found.csv").read_text() == (root / "found.csv").read_text()
+    with pytest.raises(InputError, match=r"found\.csv/x\.csv cannot be written"):
+        write_csv(report, root / "found.csv/x.csv")
 
 
 def test_vot_sequences(tmp_path: Path) -> None:
@@ -341,7 +348,95 @@ def test_folders_that_may_not_be_read(root: Path, monkeypatch: pytest.MonkeyPatc
         return Checked(name, T, 2, ())
 
     monkeypatch.setattr(data_check, "check_vos_sequence", locked)
-    assert problems(root) == {"cow": ["[Errno 13] Permission denied: 'cow'"]}
+    assert problems(root) == {"cow": ["cow cannot be read (Permission denied): make it readable."]}
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Close files and folders as `chmod 0` does for all users but root, who may run the tests."""
+    closed: list[Path] = []
+
+    def guard(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def guarded(place: Any, *args: Any, **options: Any) -> Any:
+            if any(Path(str(place)).is_relative_to(path) for path in closed):
+                if name == "access":
+                    return False
+                raise PermissionError(13, "Permission denied", str(place))
+            return original(place, *args, **options)
+
+        monkeypatch.setattr(owner, name, guarded)
+
+    for owner, name in ((Path, "iterdir"), (os, "access"), (io, "open"), (builtins, "open")):
+        guard(owner, name)
+    return closed.append
+
+
+def test_a_locked_sequence_is_one_finding(root: Path, lock: Callable[[Path], None]) -> None:
+    lock(root / "JPEGImages/480p/cow")
+    text = "JPEGImages/cow cannot be read (Permission denied): make it readable."
+    assert problems(root) == {"cow": [text]}
+
+
+def test_a_locked_picture_shall_be_made_readable(root: Path, lock: Callable[[Path], None]) -> None:
+    lock(root / "JPEGImages/480p/cow/00002.jpg")
+    text = "JPEGImages/cow/00002.jpg cannot be read (Permission denied): make it readable."
+    assert problems(root) == problems(root, quick=True) == {"cow": [text]}
+
+
+def test_a_locked_vot_sequence_is_one_finding(tmp_path: Path, lock: Callable[[Path], None]) -> None:
+    for name in ("cow", "pig"):
+        for t in range(1, 4):
+            frame(tmp_path / name / f"color/{t:08d}.jpg")
+        (tmp_path / name / "sequence").write_text("channels.color=color/%08d.jpg\n")
+        (tmp_path / name / "groundtruth.txt").write_text("1,1,4,4\n" * 3)
+    assert problems(tmp_path) == {}
+    lock(tmp_path / "cow")
+    found = problems(tmp_path)
+    assert found.keys() == {"cow"}
+    assert "cannot be read (Permission denied)" in found["cow"][0]
+
+
+def test_names_that_are_not_utf8(root: Path, tmp_path: Path) -> None:
+    pictures, masks = root / "JPEGImages/480p", root / "Annotations/480p"
+    try:
+        (pictures / "cow/00002.jpg").rename(pictures / "cow" / os.fsdecode(b"0000\xe9.jpg"))
+        for branch in (pictures, masks):
+            (branch / "pig").rename(branch / os.fsdecode(b"p\xefg"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    found = problems(root)
+    assert "The name JPEGImages/cow/0000\\xe9.jpg is not UTF-8: rename it." in found["cow"]
+    assert found["p\\xefg"] == [
+        "The name JPEGImages/p\\xefg is not UTF-8: rename it.",
+        "The name Annotations/p\\xefg is not UTF-8: rename it.",
+    ]
+    table = tmp_path / "found.csv"
+    done = CliRunner().invoke(app, ["data", "check", str(root), "--csv", str(table)])
+    assert done.exit_code == 1
+    assert "p\\xefg" in done.stdout
+    assert "p\\xefg" in table.read_text(encoding="utf-8")
+
+
+def test_a_table_is_no_formula(root: Path, tmp_path: Path) -> None:
+    for branch in ("JPEGImages", "Annotations"):
+        (root / branch / "480p/cow").rename(root / branch / "480p/=1+1")
+    (root / "JPEGImages/480p/=1+1/00002.jpg").write_bytes(b"")
+    write_csv(check_data(str(root)), tmp_path / "found.csv")
+    with (tmp_path / "found.csv").open() as file:
+        assert [row["sequence"] for row in csv.DictReader(file)] == ["'=1+1"]
+
+
+def test_the_place_of_the_table_is_tried_first(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_check, "check_data", lambda *_, **__: pytest.fail("was looked at"))
+    (tmp_path / "file").touch()
+    for place, said in ((tmp_path, "is a folder"), (tmp_path / "file/x.csv", "cannot be written")):
+        done = CliRunner().invoke(app, ["data", "check", str(root), "--csv", str(place)])
+        assert isinstance(done.exception, InputError)
+        assert said in str(done.exception)
 
 
 def test_what_cannot_be_checked(root: Path, tmp_path: Path) -> None:

@@ -35,6 +35,18 @@ def test_faults_can_be_collected() -> None:
         open_each(["no-1"], shout)
 
 
+def test_what_may_not_be_read_is_a_fault_as_well() -> None:
+    def refuse(name: str) -> str:
+        raise PermissionError(13, "Permission denied", name)
+
+    with collecting_failures() as failures:
+        assert open_each(["a"], refuse) == []
+    text = "a cannot be read (Permission denied): make it readable."
+    assert {name: str(error) for name, error in failures.items()} == {"a": text}
+    with pytest.raises(PermissionError):
+        open_each(["a"], refuse)
+
+
 def test_other_errors_are_not_faults_of_the_data() -> None:
     with collecting_failures(), pytest.raises(ZeroDivisionError):
         open_each(["a"], lambda name: 1 / 0)

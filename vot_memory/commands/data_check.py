@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from vot_memory.building import Building
+from vot_memory.building import Building, check_writable
 from vot_memory.datasets.checks import Checked, Finding, check_sequence
 from vot_memory.datasets.loading import collecting_failures
 from vot_memory.datasets.sequence import Sequence
@@ -19,7 +19,8 @@ from vot_memory.datasets.splits import Official, Source, find_source
 from vot_memory.datasets.vos import VosLayout, find_vos
 from vot_memory.datasets.vos_checks import check_vos_sequence, read_meta
 from vot_memory.datasets.vot import VotLayout
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, closed, printable
+from vot_memory.reports.text import csv_cell
 
 Call = tuple[str, Callable[[], Checked]]  # name of a sequence, and what looks at it
 SHOWN = 10  # lines of one sequence on the terminal; the CSV file has all
@@ -51,7 +52,8 @@ class CheckReport:
     def rows(self) -> Iterator[tuple[str, Finding]]:
         """Everything found, with the sequence that it is about ("" for the whole)."""
         yield from (("", finding) for finding in self.findings)
-        yield from ((one.name, finding) for one in self.sequences for finding in one.findings)
+        for one in self.sequences:
+            yield from ((printable(one.name), finding) for finding in one.findings)
 
 
 @dataclass(frozen=True)
@@ -94,22 +96,44 @@ def check_data(
     return CheckReport(split, source.root, tuple(checked), findings, quick)
 
 
-def write_csv(report: CheckReport, path: Path) -> None:
-    """Everything found as `level,sequence,about,finding`, written whole or not at all."""
+def check_table(path: Path) -> None:
+    """Refuse a place where `write_csv` will fail, before an hour goes into the check.
+
+    Raises:
+        InputError: a folder is there, or no file can be made.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file with --csv.")
     try:
-        with Building(path) as building, building.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(["level", "sequence", "about", "finding"])
-            for name, finding in report.rows():
-                level = "problem" if finding.problem else "note"
-                table.writerow([level, name, finding.kind, _below(report.root, finding.text)])
+        check_writable(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): name another.") from error
+        raise _unwritable(path, error) from error
+
+
+def write_csv(report: CheckReport, path: Path) -> None:
+    """Everything found as `level,sequence,about,finding`, written whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with Building(path) as building:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with building.open("w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file)
+                table.writerow(["level", "sequence", "about", "finding"])
+                for name, finding in report.rows():
+                    level = "problem" if finding.problem else "note"
+                    text = _below(report.root, finding.text)
+                    table.writerow([level, csv_cell(name), finding.kind, csv_cell(text)])
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def lines(report: CheckReport) -> Iterator[str]:
     """The report for a terminal: problems by sequence, what is worth knowing, the summary."""
-    yield report.name if report.name == str(report.root) else f"{report.name}: {report.root}"
+    named = report.name == str(report.root)
+    yield printable(report.root if named else f"{report.name}: {report.root}")
     wrong: dict[str, list[str]] = {}
     for name, finding in report.rows():
         if finding.problem:
@@ -160,7 +184,8 @@ def _plan_vos(source: Source, layout: VosLayout, *, quick: bool) -> _Plan:
 
 
 def _unread(name: str, error: Exception) -> Checked:
-    return Checked(name, 0, None, (Finding("sequence", str(error)),))
+    told = closed(error) if isinstance(error, OSError) else error
+    return Checked(name, 0, None, (Finding("sequence", str(told)),))
 
 
 def _run(calls: list[Call], threads: int, advanced: Callable[[str], object]) -> list[Checked]:
@@ -218,4 +243,8 @@ def _counted(report: CheckReport) -> str:
 
 def _below(root: Path, text: str) -> str:
     """The text with paths as they are below the folder that the first line names."""
-    return text.replace(f"{root}{os.sep}", "")
+    return printable(text).replace(printable(f"{root}{os.sep}"), "")
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be written ({error.strerror}): name another file by --csv.")

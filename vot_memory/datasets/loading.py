@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, closed
 
 S = TypeVar("S")
 _failures: ContextVar[dict[str, InputError] | None] = ContextVar("failures", default=None)
@@ -48,7 +48,8 @@ def read_text(path: Path, what: str, missing: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}, {what}, is not UTF-8: save it as text in UTF-8.") from error
     except OSError as error:
-        remedy = "see to its rights" if path.exists() else missing
+        absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+        remedy = missing if absent else "see to its rights"
         raise InputError(f"{path}, {what}, cannot be read ({error.strerror}): {remedy}.") from error
 
 
@@ -56,15 +57,15 @@ def open_each(names: Iterable[str], open_one: Callable[[str], S]) -> list[S]:
     """Open sequences, or objects of one, by their names.
 
     Raises:
-        InputError: of the first that cannot be opened. Within `collecting_failures` they are left
-            out instead.
+        InputError, OSError: of the first that cannot be opened. Within `collecting_failures` they
+            are left out instead.
     """
     opened = []
     for name in names:
         try:
             opened.append(open_one(name))
-        except InputError as error:
-            if not collect_failure(name, error):
+        except (InputError, OSError) as error:
+            if not collect_failure(name, closed(error) if isinstance(error, OSError) else error):
                 raise
     return opened
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import struct
 from collections.abc import Sequence as Seq
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, closed, printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,15 +41,20 @@ def list_pictures(folder: Path) -> list[Path]:
         raise InputError(f"{folder} has no pictures: put its frames there as .jpg or .png files.")
     stems: dict[str, Path] = {}
     for path in found:
-        shown = os.fsencode(path).decode(errors="backslashreplace")
-        if shown != str(path):  # neither digests nor records could hold it
-            raise InputError(f"The name {shown} is not UTF-8: rename it.")
+        if fault := name_fault(path):
+            raise InputError(fault)
         if (twin := stems.setdefault(path.stem, path)) is not path:
             raise InputError(
                 f"{folder} has frame {path.stem!r} twice ({twin.name} and {path.name}): "
                 "remove one of them."
             )
     return found
+
+
+def name_fault(path: Path) -> str | None:
+    """What is wrong with a name that neither digests nor records could hold."""
+    shown = printable(path)
+    return None if shown == str(path) else f"The name {shown} is not UTF-8: rename it."
 
 
 def natural_key(text: str) -> tuple[str | int, ...]:
@@ -223,6 +227,8 @@ def _tail(path: Path, count: int = 1024) -> bytes:
 def _unreadable(path: Path, error: Exception) -> InputError:
     from PIL import UnidentifiedImageError
 
+    if isinstance(error, PermissionError):
+        return closed(error)
     if isinstance(error, FileNotFoundError):
         reason = "no such file"
     elif isinstance(error, UnidentifiedImageError):  # whose own text repeats the path

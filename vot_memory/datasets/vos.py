@@ -13,6 +13,7 @@ needed and not read.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -267,7 +268,11 @@ def _find_branch(root: Path, kind: str, place: str | None) -> Path:
 
 def _find_resolution(frames_root: Path) -> str | None:
     """The subfolder that stands between JPEGImages and the sequences, if there is one."""
-    choices = [name for name in subfolders(frames_root) if subfolders(frames_root / name)]
+    choices = [
+        name
+        for name in subfolders(frames_root)
+        if os.access(frames_root / name, os.R_OK | os.X_OK) and subfolders(frames_root / name)
+    ]  # who opens a closed sequence is told
     if len(choices) > 1:
         raise InputError(
             f"{frames_root} has several resolutions ({', '.join(choices)}): "

@@ -25,6 +25,7 @@ from vot_memory.datasets.pictures import (
     check_whole,
     describe_size,
     find_pictures,
+    name_fault,
     natural_key,
     read_labels,
     used_labels,
@@ -110,11 +111,18 @@ def _pictures(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
     findings = []
     if not found:
         findings.append(Finding("frames", f"{folder} has no pictures."))
+    findings += _misnamed(folder, found)
     for path in found:
         if (twin := pictures.setdefault(path.stem, path)) is not path:
             text = f"{folder} has frame {path.stem} twice: {twin.name} and {path.name}."
             findings.append(Finding("frames", text))
     return pictures, findings
+
+
+def _misnamed(folder: Path, pictures: list[Path]) -> Iterator[Finding]:
+    """Names that are not UTF-8: that of the folder, else those in it."""
+    wrong = [folder] if name_fault(folder) else pictures
+    yield from (Finding("frames", fault) for path in wrong if (fault := name_fault(path)))
 
 
 def _read_masks(
