@@ -310,7 +310,7 @@ def test_sav_videos(tmp_path: Path) -> None:
     assert "Masklet 1 never appears" in found[3][1]
 
 
-def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_box_data_sets(tmp_path: Path, lock: Callable[[Path], None]) -> None:
     folder = tmp_path / "data/GOT-10k/val"
     for name in ("a", "b", "c"):
         for t in range(1, 4):
@@ -321,11 +321,13 @@ def test_box_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(split_specs()["got-10k-val"], BoxSpec)
     (folder / "b/00000002.jpg").unlink()
     (folder / "c/groundtruth.txt").write_text("1,1,4,4\n" * 2)
+    lock(folder / "a/groundtruth.txt")
     report = check_data("got-10k-val", tmp_path / "data")
     found = [(name, f.text) for name, f in report.rows() if name]
-    assert [name for name, _ in found] == ["b", "c"]
+    assert [name for name, _ in found] == ["b", "a", "c"]
     assert "lacks frame 00000002.jpg" in found[0][1]
-    assert "groundtruth.txt has 2 boxes but" in found[1][1]
+    assert found[1][1].endswith("cannot be read (Permission denied): make it readable.")
+    assert "groundtruth.txt has 2 boxes but" in found[2][1]
     assert "sequences: 2 here, 180 published." in [f.text for f in report.findings]
 
 
@@ -392,9 +394,13 @@ def test_a_locked_vot_sequence_is_one_finding(tmp_path: Path, lock: Callable[[Pa
         (tmp_path / name / "sequence").write_text("channels.color=color/%08d.jpg\n")
         (tmp_path / name / "groundtruth.txt").write_text("1,1,4,4\n" * 3)
     assert problems(tmp_path) == {}
+    lock(tmp_path / "pig/groundtruth.txt")
+    text = "pig/groundtruth.txt cannot be read (Permission denied): make it readable."
+    assert problems(tmp_path) == {"pig": [text]}
+    lock(tmp_path / "pig")
     lock(tmp_path / "cow")
     found = problems(tmp_path)
-    assert found.keys() == {"cow"}
+    assert [len(found[name]) for name in ("cow", "pig")] == [1, 1]
     assert "cannot be read (Permission denied)" in found["cow"][0]
 
 

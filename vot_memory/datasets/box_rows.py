@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from vot_memory.datasets.sequence import NO_BOX, Box
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, closed
 
 VATIC_COLUMNS = 10  # track, xmin, ymin, xmax, ymax, frame, lost, occluded, generated, "label"
 _SEPARATORS = re.compile(r"[,\s]+")
@@ -72,6 +72,8 @@ def _parse(line: str, place: str) -> Box | None:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
+    except PermissionError as error:
+        raise closed(error) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The annotation {path} cannot be read: add it or replace it by a whole copy."

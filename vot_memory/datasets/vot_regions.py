@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.datasets.rle import RLE, decode, encode
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, closed
 
 Runs = NDArray[np.int64]
 LARGEST: Final = 65535  # side of a mask's box that the binary form holds
@@ -152,6 +152,8 @@ def read_lines(path: Path) -> list[str]:
     """Read the lines of a file; raises `InputError` if it is no text."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
+    except PermissionError as error:
+        raise closed(error) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text: replace it by a whole copy.") from error
 
