@@ -193,7 +193,10 @@ def test_a_stopped_video_is_told_in_a_line(vot, monkeypatch):
         (["--policy", "fifo", "--split", "synth-smoke", "--protocol", "comon"], "mean 'common'?"),
         (["--policy", "fifo", "--split", "synth-smoke", "--init", "boxx"], "mean 'box'?"),
         (["--policy", "fifo", "--split", "synth-smoke", "--dtype", "float33"], "mean 'float32'?"),
-        (["--policy", "fifo", "--split", "synth-smoke", "--device", "tpu"], "--device auto or cpu"),
+        (
+            ["--policy", "fifo", "--split", "synth-smoke", "--device", "tpu"],
+            "give auto, cpu, cuda or mps",
+        ),
         (["--policy", "fifo", "--split", "synth-smoke", "--shard", "3/2"], "1/4"),
         (["--policy", "fifo", "--split", "synth-smoke", "--limit", "0"], "1 or more"),
         (["--policy", "fifo", "--split", "synth-smoke", "--image-size", "100"], "multiple of"),
