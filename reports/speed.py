@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vot_memory.reports.text import count
-from vot_memory.results import RunFolder
+from vot_memory.results import RunFolder, whole_files
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_speed(folder: RunFolder) -> Speed | None:
     Timing is a by-product: a damaged file is left out, never an error.
     """
     frames, encode, track, bank = 0, 0.0, 0.0, 0
-    for path in sorted((folder.path / "timing").glob("*.json")):
+    for path in whole_files(folder.path / "timing", "*.json"):
         timing = _load(path)
         try:
             seconds = timing["seconds"]

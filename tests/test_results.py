@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from vot_memory.building import write_atomically
+from vot_memory.building import Building, write_atomically
 from vot_memory.datasets.rle import decode, encode
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.errors import InputError
@@ -14,6 +14,7 @@ from vot_memory.results import (
     Store,
     open_results,
     rounded,
+    whole_files,
 )
 
 IDENTITY = Identity(
@@ -226,12 +227,29 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def begin(place):
+    """What a process that is killed while it writes leaves behind."""
+    with Building(place, whole=False) as leftover:
+        leftover.parent.mkdir(parents=True, exist_ok=True)
+    leftover.write_text('{"half')
+    return leftover
+
+
 def test_leftovers_of_a_killed_run_go_away(folder):
-    leftover = folder.path / "records" / "swan" / ".1.json.4711.tmp"
-    leftover.parent.mkdir(parents=True)
-    leftover.write_text("{")
     folder.write(make_record())
-    assert [p.name for p in leftover.parent.iterdir()] == ["1.json"]
+    leftover = begin(folder.path / "records" / "swan" / "2.json")
+    folder.write(make_record("2"))
+    assert not leftover.exists()
+
+
+def test_leftovers_of_a_killed_run_are_not_read(folder):
+    folder.write(make_record())
+    folder.write_timing("swan", {"frames": 4, "seconds": {"encode": 1.0, "track": 1.0}})
+    for place in ("records/swan/2.json", "failed/swan.json", "timing/duck.json"):
+        assert begin(folder.path / place).suffix == ".json"
+    assert [record.object for record in folder.records()] == ["1"]
+    assert folder.failures() == {}
+    assert [path.stem for path in whole_files(folder.path / "timing", "*.json")] == ["swan"]
 
 
 def test_environments_are_listed(folder):

@@ -212,7 +212,7 @@ class RunFolder:
 
     def records(self) -> Iterator[Record]:
         """All records, by sequence and object."""
-        for path in sorted((self.path / "records").glob("*/*.json")):
+        for path in whole_files(self.path / "records", "*/*.json"):
             yield self.read(path.parent.name, path.stem)
 
     def fail(self, failure: Failure) -> None:
@@ -221,7 +221,7 @@ class RunFolder:
 
     def failures(self) -> dict[str, Failure]:
         """Sequence -> why it failed at the last try."""
-        paths = sorted((self.path / "failed").glob("*.json"))
+        paths = whole_files(self.path / "failed", "*.json")
         return {p.stem: _read(Failure, p, "delete it and run again") for p in paths}
 
     def write_timing(self, sequence: str, timing: dict[str, Any]) -> None:
@@ -279,6 +279,11 @@ def open_results(root: Path, split: str | None = None) -> list[RunFolder]:
         on = f" on {split!r} (there are some on {', '.join(known)})" if known else ""
         raise InputError(f"{root} holds no results{on}: make some with `vot-memory run`.")
     return found
+
+
+def whole_files(folder: Path, pattern: str) -> list[Path]:
+    """Files of a results folder in order, without those that a killed run left half-written."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def rounded(value: float) -> float:
