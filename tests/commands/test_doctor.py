@@ -87,7 +87,7 @@ def test_results_that_cannot_be_written(tmp_path, monkeypatch):
     def refuse(dir):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(command.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr("vot_memory.building.tempfile.TemporaryFile", refuse)
     found = doctor(None, tmp_path / "a" / "b")
     text = f"{tmp_path} cannot be written (Permission denied): give another folder by --out"
     assert said(found, "results") == [("warning", text)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata, util
 from pathlib import Path
 from typing import Literal
 
+from vot_memory.building import check_writable
 from vot_memory.errors import described
 
 
@@ -262,8 +262,7 @@ def _data(data: Path | None) -> Findings:
 def _results(out: Path) -> Findings:
     folder = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        check_writable(folder / "identity.json")
     except OSError as error:
         text = f"{folder} cannot be written ({error.strerror}): give another folder by --out"
         yield Finding("warning", "results", text)
