@@ -145,6 +145,15 @@ def test_a_reader_that_goes_away_is_no_failure(video, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler of Ctrl-C, which a shell's background jobs begin without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_video_leaves_no_file(video, tmp_path, monkeypatch, number):
     def add(self, picture, answer):
