@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,47 @@ def install(tmp_path, monkeypatch):
     yield package
     for module in installed:
         sys.modules.pop(module, None)
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def vot(capsys, monkeypatch, tmp_path):
+    """Run a command line in an empty folder."""
+    from vot_memory import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VOT_MEMORY_DATA", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # main sets it; restored after the test
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["vot-memory", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return Result(stopped.value.code or 0, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def refuses(vot, tmp_path):
+    """Run a command line that must be refused in one sentence, with nothing written."""
+
+    def call(*words):
+        before = set(tmp_path.rglob("*"))
+        result = vot(*words)
+        assert result.code == 2
+        assert result.err.startswith("vot-memory: ")
+        assert result.err.count("\n") == 1
+        assert result.err.rstrip()[-1] in ".?"
+        assert "Traceback" not in result.err
+        assert set(tmp_path.rglob("*")) == before
+        return result.err
+
+    return call
