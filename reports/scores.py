@@ -13,10 +13,10 @@ from vot_memory.metrics.boxes import BOX_MEASURES, CLEAN, BoxRules, box_scores, 
 from vot_memory.metrics.davis import davis_scores
 from vot_memory.metrics.events import score_events
 from vot_memory.metrics.returns import Return, find_returns
-from vot_memory.metrics.vots import MEASURES, ObjectScores, score_object
+from vot_memory.metrics.vots import MEASURES, FrameOverlaps, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
-from vot_memory.reports.pairing import defined
-from vot_memory.reports.speed import Speed, read_speed
+from vot_memory.reports.tables.pairing import defined
+from vot_memory.reports.tables.speed import Speed, read_speed
 from vot_memory.results import IMPORTED, Failure, Identity, RunFolder
 from vot_memory.run_labels import run_labels
 
@@ -41,7 +41,7 @@ class RunScores:
     """Scores of one run folder.
 
     Attributes:
-        identity: what was run.
+        folder: where its records stand.
         label: name of the row: the policy and its changed options.
         objects: a row for each scored object with `OBJECT_COLUMNS`; NaN where undefined. `frames`
             counts the frames that are scored; `delay` is the mean over the returns that were found.
@@ -51,6 +51,7 @@ class RunScores:
         returns: a row for each return of an object (`RETURN_COLUMNS`): where it begins, for how
             many annotated frames it is visible, and the delay until it is found, in annotated
             frames and in seconds; NaN where it is never found.
+        frames: (sequence, object) -> what happened in each frame.
         missing: sequences without records that did not fail (not run yet).
         failed: sequence -> why it has no records.
         offline: whether masks were revised after the last frame.
@@ -59,17 +60,23 @@ class RunScores:
         box_rules: what box measures go by.
     """
 
-    identity: Identity
+    folder: RunFolder
     label: str
     objects: DataFrame
     events: DataFrame
     returns: DataFrame
+    frames: dict[tuple[str, str], FrameOverlaps]
     missing: tuple[str, ...]
     failed: dict[str, Failure]
     offline: bool
     spec: PolicySpec | None
     speed: Speed | None
     box_rules: BoxRules
+
+    @property
+    def identity(self) -> Identity:
+        """What was run."""
+        return self.folder.identity
 
     @property
     def boxed(self) -> bool:
@@ -133,6 +140,7 @@ class _Gathered:
     objects: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     returns: list[dict[str, Any]] = field(default_factory=list)
+    frames: dict[tuple[str, str], FrameOverlaps] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     offline: bool = False
 
@@ -156,6 +164,7 @@ class _Gathered:
         scores = score_object(
             rles, track, ignore=sequence.ignore, toolkit_compatible=self.toolkit_compatible
         )
+        self.frames[sequence.name, track.id] = scores.frames
         returns = find_returns(scores.frames, track.first_frame)
         row = name | _row(scores) | _returns_row(returns)
         if track.boxes is not None:
@@ -177,11 +186,12 @@ class _Gathered:
         known = {name for row in self.objects for name in row}
         further = [name for name in (*DAVIS_COLUMNS, *BOX_COLUMNS, BOX_FRAMES) if name in known]
         return RunScores(
-            identity=self.folder.identity,
+            folder=self.folder,
             label=label,
             objects=_frame(self.objects, [*OBJECT_COLUMNS, *further]),
             events=_frame(self.events, EVENT_COLUMNS, EVENT_MEANS),
             returns=_frame(self.returns, RETURN_COLUMNS, ["delay", "seconds"]),
+            frames=self.frames,
             missing=tuple(name for name in self.missing if name not in failures),
             failed={name: failures[name] for name in self.missing if name in failures},
             offline=self.offline,

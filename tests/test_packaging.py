@@ -38,6 +38,8 @@ def test_every_package_is_listed(project):
     for folder in (ROOT / "vot_memory").iterdir():
         if folder.is_dir() and (folder / "__init__.py").exists():
             found.add(f"vot_memory.{folder.name}")
+            rooms = [file.parent.name for file in folder.glob("*/__init__.py")]
+            found |= {f"vot_memory.{folder.name}.{room}" for room in rooms}
     assert set(project["tool"]["setuptools"]["packages"]) == found
 
 

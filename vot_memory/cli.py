@@ -217,7 +217,7 @@ def report(
 ) -> None:
     """Score results and compare the policies."""
     from vot_memory import reports
-    from vot_memory.reports import terminal
+    from vot_memory.reports.pages import terminal
 
     made = reports.write_report(
         results, split, baseline, out, toolkit_compatible=toolkit_compatible, jf=jf, data=data

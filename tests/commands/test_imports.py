@@ -20,7 +20,7 @@ from vot_memory.datasets.splits import Split, load_split
 from vot_memory.datasets.vot_regions import EMPTY, Rectangle, Special, format_region, parse_region
 from vot_memory.datasets.vot_trajectory import read_trajectory, write_trajectory
 from vot_memory.errors import InputError
-from vot_memory.reports.report import make_tables
+from vot_memory.reports.gather import make_sections
 from vot_memory.results import COLUMNS, Identity, Record, RunFolder, Store, open_results
 
 T, SIZE = 5, (12, 16)
@@ -160,7 +160,8 @@ def test_reports_score_imported_results_alike(tmp_path, data, split, results) ->
     export_trajectories(results.path, tmp_path / "tree", str(data), tracker="fifo")
     import_trajectories(tmp_path / "tree", str(data), tmp_path / "imported")
     folders = [*open_results(tmp_path / "results"), *open_results(tmp_path / "imported")]
-    (own, theirs), warnings = make_tables(folders, lambda name: split, "fifo")  # never one table
+    gathered = make_sections(folders, lambda name: split, "fifo")
+    (own, theirs), warnings = gathered.tables, gathered.warnings  # never one table
     assert not warnings
     for measure in ("Q", "A", "R", "NRE", "DRE"):
         assert own.overview[measure].item() == theirs.overview[measure].item()
@@ -214,7 +215,7 @@ def test_boxes_are_answered_by_boxes(tmp_path) -> None:
     assert prompt[3:8, 2:6].all()
     assert prompt.sum() == 20
     split = load_split(str(tmp_path / "data"))
-    ((table,), _) = make_tables(folders, lambda name: split, "fifo")
+    (table,) = make_sections(folders, lambda name: split, "fifo").tables
     assert table.overview["Q"].item() == pytest.approx((1 + 1 + 1 / 3) / 3)  # equal, absent, half
 
 

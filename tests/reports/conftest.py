@@ -31,3 +31,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
         return known[name]
 
     return make
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of the time, and most tests are not about it."""
+    monkeypatch.setattr("vot_memory.reports.report.PLOTS", ())

@@ -8,31 +8,28 @@ from rich.console import Console
 
 from vot_memory.errors import InputError
 from vot_memory.reports import write_report
-from vot_memory.reports.terminal import print_report
+from vot_memory.reports.pages.terminal import print_report
+from vot_memory.reports.plots.figures import Plot
 
 FILES = [
-    "ar.png",
-    "ar.svg",
-    "objects.csv",
-    "objects.md",
-    "overview.csv",
+    "index.html",
+    "plots/ar.pdf",
+    "plots/ar.png",
+    "plots/ar.svg",
+    "plots/sequences.pdf",
+    "plots/sequences.png",
+    "plots/sequences.svg",
     "report.md",
-    "sequences.csv",
-    "sequences.png",
-    "sequences.svg",
+    "tables/objects.csv",
+    "tables/objects.md",
+    "tables/overview.csv",
+    "tables/sequences.csv",
 ]
 
 
 @pytest.fixture
 def store(results):
     return results(sequence("bear"), sequence("cows", objects=("1", "2")), sequence("dog"))
-
-
-@pytest.fixture
-def no_plots(monkeypatch):
-    """Drawing takes most of the time, and most tests are not about it."""
-    for name in ("ar_plot", "sequence_plot"):
-        monkeypatch.setattr(f"vot_memory.reports.plots.{name}", lambda table: None)
 
 
 def whole(store, policy, quality=60, **options):
@@ -49,19 +46,19 @@ def test_a_report_is_a_folder_of_tables_and_plots(store, tmp_path):
     whole(store, "fifo")
     whole(store, "first", 40)
     report = write_report(store.root, "fake", "fifo", tmp_path / "report")
-    assert [file.name for file in report.files] == FILES
+    assert [file.relative_to(report.folder).as_posix() for file in report.files] == FILES
     assert all(file.stat().st_size for file in report.files)
-    assert report.headline == ""
+    assert report.gathered.headline == ""
     text = (tmp_path / "report" / "report.md").read_text()
     assert text.startswith("# Memory policies compared\n")
     assert "| fifo | **0.600**¹ |" in text
     assert re.search(r"\| first \| 0\.400² \|.*\| −0\.200 \|.*\| 0 / 0 / 3 \|", text)  # noqa: RUF001
-    assert "(ar.png)" in text
-    assert "(sequences.png)" in text
-    overview = pd.read_csv(tmp_path / "report" / "overview.csv").set_index("label")
+    assert "(plots/ar.png)" in text
+    assert "(plots/sequences.png)" in text
+    overview = pd.read_csv(tmp_path / "report" / "tables" / "overview.csv").set_index("label")
     assert overview.loc["first", "difference"] == pytest.approx(-0.2)
-    assert len(pd.read_csv(tmp_path / "report" / "objects.csv")) == 8
-    assert len(pd.read_csv(tmp_path / "report" / "sequences.csv")) == 6
+    assert len(pd.read_csv(tmp_path / "report" / "tables" / "objects.csv")) == 8
+    assert len(pd.read_csv(tmp_path / "report" / "tables" / "sequences.csv")) == 6
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -73,7 +70,7 @@ def test_what_is_not_parity_checked_says_so_in_every_table(store, tmp_path):
         assert "‡ re-implemented from the description, not parity-checked" in text
         assert "sam3‡" in text
         assert not re.search(r"^[| ]*sam3\b(?!‡)", text, re.MULTILINE)  # no row without the sign
-    for file in (tmp_path / "report").glob("*.csv"):
+    for file in (tmp_path / "report").rglob("*.csv"):
         said = pd.read_csv(file).groupby("label")["parity"].agg(set)
         assert said["sam3"] == {"re-implemented from the description, not parity-checked"}
         assert said["fifo"] == {"equal to SAM2VideoPredictor (tested)"}
@@ -157,7 +154,9 @@ def test_odd_names_stay_names(results, tmp_path):
     tables = [line for line in text.splitlines() if line.startswith("| ")]
     cells = [len(re.split(r"(?<!\\)\|", line)) for line in tables]
     assert set(cells[:4]) == {cells[0]}  # no pipe has made a column
-    assert f"'{odd}" in set(pd.read_csv(tmp_path / "report" / "sequences.csv")["sequence"])
+    assert f"'{odd}" in set(
+        pd.read_csv(tmp_path / "report" / "tables" / "sequences.csv")["sequence"]
+    )
     assert "[red]|<b>" in shown(report, 200)
 
 
@@ -167,8 +166,8 @@ def test_changed_data_are_not_scored_but_said(store, results, tmp_path):
     whole(store, "first", dataset_digest="f" * 64)
     report = write_report(store.root, "fake", "fifo", tmp_path / "report")
     assert list(report.tables[0].overview["label"]) == ["fifo"]
-    assert re.search(r"fake has changed since first-\w+ ran on it", report.warnings[0])
-    assert "1 result could not be scored" in report.headline
+    assert re.search(r"fake has changed since first-\w+ ran on it", report.gathered.warnings[0])
+    assert "1 result could not be scored" in report.gathered.headline
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -177,9 +176,9 @@ def test_results_on_an_unknown_split_are_said(store, tmp_path):
     whole(store, "fifo", dataset="gone@12345678")
     report = write_report(store.root, None, "fifo", tmp_path / "report")
     assert len(report.tables) == 1
-    assert "gone@12345678 (fifo-" in report.warnings[0]
-    assert "--split" in report.warnings[0]
-    assert "Unknown split" not in report.warnings[0]
+    assert "gone@12345678 (fifo-" in report.gathered.warnings[0]
+    assert "--split" in report.gathered.warnings[0]
+    assert "Unknown split" not in report.gathered.warnings[0]
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -203,11 +202,12 @@ def test_a_failed_report_leaves_the_old_one(store, tmp_path, monkeypatch):
     whole(store, "fifo")
     out = tmp_path / "report"
     write_report(store.root, "fake", "fifo", out)
-    before = {p.name: p.read_bytes() for p in out.iterdir()}
-    monkeypatch.setattr("vot_memory.reports.plots.sequence_plot", lambda table: 1 / 0)
+    before = {p: p.read_bytes() for p in out.rglob("*.*")}
+    broken = Plot("sequences", "Q of each sequence", lambda table: 1 / 0)
+    monkeypatch.setattr("vot_memory.reports.report.PLOTS", (broken,))
     with pytest.raises(ZeroDivisionError):
         write_report(store.root, "fake", "fifo", out)
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert {p: p.read_bytes() for p in out.rglob("*.*")} == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report", "results"]
 
 

@@ -6,7 +6,7 @@ from fake_results import FRAMES, sequence
 from vot_memory.errors import InputError
 from vot_memory.metrics.vots import mean_scores, score_object
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.speed import read_speed
+from vot_memory.reports.tables.speed import read_speed
 
 
 def test_objects_have_the_scores_of_their_masks(results):

@@ -15,7 +15,7 @@ from vot_memory.building import write_atomically
 from vot_memory.commands.sweep import DEFAULTS, Sweep, Trial
 from vot_memory.errors import InputError
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.tables import make_table
+from vot_memory.reports.tables.table import make_table
 from vot_memory.reports.text import (
     MINUS,
     UNDEFINED,

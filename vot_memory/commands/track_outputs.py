@@ -17,7 +17,7 @@ from vot_memory.datasets.export import MaskWriter
 from vot_memory.datasets.rle import encode
 from vot_memory.datasets.sequence import Picture, bounding_box
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import OverlayWriter, Shown, draw_frame
+from vot_memory.reports.pictures.overlay import OverlayWriter, Shown, draw_frame
 
 if TYPE_CHECKING:
     from vot_memory.tracking import Answer

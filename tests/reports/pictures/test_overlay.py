@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from vot_memory.errors import InputError
-from vot_memory.reports.overlay import LINE, OverlayWriter, Shown, draw_frame
+from vot_memory.reports.pictures.overlay import LINE, OverlayWriter, Shown, draw_frame
 
 
 def shown(name="1", memory=(0, 7, -1, 3), prompted=False):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vot_memory.metrics.returns import FOUND_OVERLAP
-from vot_memory.reports.notes import FEW_SEQUENCES, describe_box_rules
-from vot_memory.reports.pairing import paired_gap
-from vot_memory.reports.ranks import find_ranks
 from vot_memory.reports.scores import BOX_COLUMNS, BOX_FRAMES, DAVIS_COLUMNS, RunScores
+from vot_memory.reports.tables.notes import FEW_SEQUENCES, describe_box_rules
+from vot_memory.reports.tables.pairing import paired_gap
+from vot_memory.reports.tables.ranks import find_ranks
 from vot_memory.statistics import holm
 
 if TYPE_CHECKING:

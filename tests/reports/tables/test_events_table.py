@@ -18,12 +18,12 @@ from vot_memory.metrics.events import (
     UNLABELLED,
 )
 from vot_memory.reports import write_report
-from vot_memory.reports.canvas import save
-from vot_memory.reports.event_plot import event_plot
-from vot_memory.reports.events import FRAMES, VIDEOS
+from vot_memory.reports.pages.terminal import print_report
+from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.events import event_plot
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.tables import make_table
-from vot_memory.reports.terminal import print_report
+from vot_memory.reports.tables.events import FRAMES, VIDEOS
+from vot_memory.reports.tables.table import make_table
 
 # Frames 1..14: look-alike near 1, occluded 2 3, clear 4, absent 5 6, after return 7..14.
 EVENTFUL = {"occluded": at(2, 3), "lookalike_near": at(1, 2)}
@@ -173,10 +173,10 @@ def test_the_report_shows_events(store, runs, tmp_path):
     section = text[text.index("### Where the numbers differ") :]
     assert "absent: share answered empty" in section
     assert re.search(r"\| first \| 0\.750<br>0\.000 \(.*\| 0\.900<br>\+0\.100 \|", section)
-    assert "(events.png)" in section
-    assert "[events.csv](events.csv)" in section
+    assert "(plots/events.png)" in section
+    assert "[events.csv](tables/events.csv)" in section
     assert not re.search(r"\bnan\b", section, re.IGNORECASE)
-    table = pd.read_csv(tmp_path / "report" / "events.csv").set_index(["label", "kind"])
+    table = pd.read_csv(tmp_path / "report" / "tables" / "events.csv").set_index(["label", "kind"])
     assert table.loc[("fifo", OCCLUDED), "overlap"] == pytest.approx(0.4)
     console = Console(width=80, record=True, file=StringIO())
     print_report(report, console)

@@ -6,19 +6,19 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import MEASURES
-from vot_memory.reports.events import FRAMES
-from vot_memory.reports.markdown import PLACES, comparison
-from vot_memory.reports.published import SIGN
+from vot_memory.reports.pages.markdown import PLACES, comparison
+from vot_memory.reports.tables.events import FRAMES
+from vot_memory.reports.tables.published import SIGN
 from vot_memory.reports.text import MINUS, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
-    from vot_memory.reports.events import EventTable
-    from vot_memory.reports.further import FurtherTable
     from vot_memory.reports.report import Report
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.events import EventTable
+    from vot_memory.reports.tables.further import FurtherTable
+    from vot_memory.reports.tables.table import Table
 
 NAMED = 320  # characters of missing names; a long run has hundreds of them
 _PLACE_STYLES = {1: "bold green", 2: "cyan", 3: "yellow"}
@@ -28,13 +28,13 @@ def print_report(report: Report, console: Console) -> None:
     """Print overview tables, what a reader has to know, and where the report stands."""
     from rich.text import Text
 
-    if report.headline:
-        console.print(Text(report.headline, style="bold red"))
-        lines = [line for table in report.tables for line in table.incomplete]
-        for line in (*report.warnings, *lines):
+    gathered = report.gathered
+    if gathered.headline:
+        console.print(Text(gathered.headline, style="bold red"))
+        for line in gathered.incomplete:
             named = shorten(one_line(line), NAMED, placeholder=" ... (report.md names all)")
             console.print(Text(f"  {named}", style="red"))
-    for table in report.tables:
+    for table in gathered.tables:
         console.print()
         console.print(Text(one_line(table.title), style="bold"))
         console.print(_measures(table))

@@ -3,9 +3,9 @@
 from fake_results import sequence
 
 from vot_memory.reports import write_report
-from vot_memory.reports.objects_page import render_objects
+from vot_memory.reports.pages.objects_markdown import render_objects
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.tables import make_table
+from vot_memory.reports.tables.table import make_table
 
 
 def page(store, *folders):
@@ -53,15 +53,13 @@ def test_what_is_missing_is_a_dash_and_a_replay_is_never_best(results):
     assert by_name["a"][replay] == "0.900"
 
 
-def test_the_page_is_linked_and_names_cannot_break_it(results, tmp_path, monkeypatch):
-    for name in ("ar_plot", "sequence_plot"):
-        monkeypatch.setattr(f"vot_memory.reports.plots.{name}", lambda table: None)
+def test_the_page_is_linked_and_names_cannot_break_it(results, tmp_path, no_plots):
     odd = "a|b <script>"
     store = results(sequence(odd, objects=("x*y",)))
     store.run("fifo", {odd: 50}, policy_config={"note": "a|<b>"})
     write_report(store.root, "fake", "fifo", tmp_path / "report")
-    assert "[objects.md](objects.md)" in (tmp_path / "report" / "report.md").read_text()
-    text = (tmp_path / "report" / "objects.md").read_text()
+    assert "[objects.md](tables/objects.md)" in (tmp_path / "report" / "report.md").read_text()
+    text = (tmp_path / "report" / "tables" / "objects.md").read_text()
     assert "<script>" not in text
     assert "<b>" not in text
     assert r"| a\|b &lt;script&gt; | x\*y | 14 | 0 | 0 | 0.500 |" in text

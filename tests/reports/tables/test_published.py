@@ -10,7 +10,7 @@ from rich.console import Console
 
 from vot_memory.datasets.splits import Published, split_specs
 from vot_memory.reports import write_report
-from vot_memory.reports.terminal import print_report
+from vot_memory.reports.pages.terminal import print_report
 
 LARGE = "sam2.1-l@0123456789ab"
 FIGURES = Published(
@@ -19,12 +19,6 @@ FIGURES = Published(
     note="these are other videos.",
     rows={"SAM 2": {"Q": 71.95, "A": 73.01, "R": 88.84}, "[b]*Theirs*": {"Q": 99.0}},
 )
-
-
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch):
-    for name in ("ar_plot", "sequence_plot"):
-        monkeypatch.setattr(f"vot_memory.reports.plots.{name}", lambda table: None)
 
 
 @pytest.fixture
@@ -50,9 +44,9 @@ def test_published_figures_are_marked_and_take_no_part(store, tmp_path):
     assert odd.startswith(r"| \[b\]\*Theirs\*¶ | 0.9900 |  |  |")
     assert len({len(re.split(r"(?<!\\)\|", row)) for row in rows[:6]}) == 1
     assert r"¶ published by A paper \| Table 1, without rank and difference: these are" in text
-    assert "[published.csv](published.csv)" in text
-    assert len(pd.read_csv(tmp_path / "report" / "overview.csv")) == 2
-    written = pd.read_csv(tmp_path / "report" / "published.csv").set_index("method")
+    assert "[published.csv](tables/published.csv)" in text
+    assert len(pd.read_csv(tmp_path / "report" / "tables" / "overview.csv")) == 2
+    written = pd.read_csv(tmp_path / "report" / "tables" / "published.csv").set_index("method")
     assert written.loc["SAM 2", "Q"] == pytest.approx(0.7195)
     assert set(written["source"]) == {"A paper | Table 1"}
     console = Console(width=80, record=True, file=StringIO())
@@ -77,7 +71,7 @@ def test_they_stand_beside_that_model_and_prompt_only(store, tmp_path, change):
     report = write_report(store.root, "fake", "fifo", tmp_path / "report")
     assert report.tables[0].published is None
     assert "¶" not in (tmp_path / "report" / "report.md").read_text()
-    assert not (tmp_path / "report" / "published.csv").exists()
+    assert not (tmp_path / "report" / "tables" / "published.csv").exists()
 
 
 def test_the_toolkits_rules_are_not_the_papers(store, tmp_path):

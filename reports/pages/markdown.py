@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import Any
 
 from vot_memory.metrics.vots import MEASURES
-from vot_memory.reports.event_markdown import render_events
-from vot_memory.reports.further import FurtherTable
-from vot_memory.reports.published import SIGN
-from vot_memory.reports.tables import Table
+from vot_memory.reports.gather import Gathered
+from vot_memory.reports.pages.events_markdown import render_events
+from vot_memory.reports.plots.figures import PLOTS
+from vot_memory.reports.tables.further import FurtherTable
+from vot_memory.reports.tables.published import SIGN
+from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import (
     MINUS,
-    count,
     grid,
     interval,
     is_defined,
@@ -26,51 +28,34 @@ PLACES = {1: "¹", 2: "²", 3: "³"}
 _GAP_HEADS = ("95% interval", "better / equal / worse", "p (Holm)")
 
 
-def render(tables: Seq[Table], warnings: Seq[str], files: Seq[dict[str, Path]]) -> str:
+def render(gathered: Gathered, files: Seq[Mapping[str, Path]]) -> str:
     """The whole document.
 
     Args:
-        tables: at least one.
-        warnings: about results that have no table.
-        files: for each table, kind -> file beside the document: the plots (PNG) "ar", "sequences"
-            and "events", the tables of `_TABLES` and those of further measures, as far as they
-            exist.
+        gathered: at least one section.
+        files: for each table, kind -> file, relative to the document: the plots (PNG) by their
+            names, tables as `write_tables` names them, as far as they exist.
     """
-    blocks = [*_opening(tables, warnings), "# Memory policies compared"]
-    for table, own in zip(tables, files, strict=True):
+    blocks = [*_opening(gathered), "# Memory policies compared"]
+    for table, own in zip(gathered.tables, files, strict=True):
         blocks += _section(table, own)
     return "\n\n".join(blocks) + "\n"
 
 
-def headline(tables: Seq[Table], warnings: Seq[str]) -> str:
-    """One sentence on what is missing; empty if nothing is."""
-    failed = sum(len(run.failed) for table in tables for run in table.all_runs)
-    missing = sum(len(run.missing) for table in tables for run in table.all_runs)
-    parts = [f"{count(failed, 'unit')} failed"] if failed else []
-    parts += [f"{count(missing, 'unit')} not run yet"] if missing else []
-    parts += [f"{count(len(warnings), 'result')} could not be scored"] if warnings else []
-    if not parts:
-        return ""
-    return f"Incomplete: {', '.join(parts)} (a unit is one sequence under one policy)."
-
-
-def _opening(tables: Seq[Table], warnings: Seq[str]) -> list[str]:
-    first = headline(tables, warnings)
-    if not first:
+def _opening(gathered: Gathered) -> list[str]:
+    if not gathered.headline:
         return []
-    lines = [line for table in tables for line in table.incomplete]
-    return [f"**{first}**", _bullets([*warnings, *lines])]
+    return [f"**{gathered.headline}**", _bullets(gathered.incomplete)]
 
 
-def _section(table: Table, files: dict[str, Path]) -> list[str]:
+def _section(table: Table, files: Mapping[str, Path]) -> list[str]:
     blocks = [f"## {markdown(table.title)}", _overview(table)]
     blocks.append(_below(table))
     if (table.overview["frames_per_second"] > 0).any():
         blocks += [_speed(table), "Memory path: ms per frame, all objects together."]
-    if "ar" in files:
-        blocks.append(f"![{_alt(table, 'accuracy over robustness')}]({files['ar'].name})")
-    if "sequences" in files:
-        blocks.append(f"![{_alt(table, 'Q of each sequence')}]({files['sequences'].name})")
+    for plot in PLOTS:
+        if plot.name in files and plot.name != "events":  # that one stands in its own section
+            blocks.append(f"![{_alt(table, plot.title)}]({files[plot.name].as_posix()})")
     blocks.append(_bullets(table.notes))
     for further in table.further:
         blocks += _further(table, further)
@@ -88,7 +73,7 @@ _TABLES = ("overview", "sequences", "objects", "events")
 
 
 def _link(file: Path) -> str:
-    return f"[{file.name}]({file.name})"
+    return f"[{file.name}]({file.as_posix()})"
 
 
 def _overview(table: Table) -> str:

@@ -12,15 +12,9 @@ from rich.console import Console
 
 from vot_memory.datasets.sequence import ObjectTrack
 from vot_memory.reports import write_report
+from vot_memory.reports.pages.terminal import print_report
 from vot_memory.reports.scores import BOX_COLUMNS, score_runs
-from vot_memory.reports.tables import make_table
-from vot_memory.reports.terminal import print_report
-
-
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch):
-    for name in ("plots.ar_plot", "plots.sequence_plot", "event_plot.event_plot"):
-        monkeypatch.setattr(f"vot_memory.reports.{name}", lambda table: None)
+from vot_memory.reports.tables.table import make_table
 
 
 def table_of(store, folders, *, jf=False, baseline="fifo"):
@@ -271,9 +265,9 @@ def test_the_report_shows_further_measures(back, tmp_path):
     assert re.search(r"\| fifo \| 4 \| 0\.750² \| 1\.0 \| 0\.7 \| 0\.03 \|  \| baseline \|", found)
     assert re.search(r"\| sam3‡ \| 4 \| \*\*1\.000\*\*¹ \| 0\.0 \| 0\.8 \|", found)
     assert "found again − fifo" in found  # noqa: RUF001
-    assert "[jf.csv](jf.csv), [returns.csv](returns.csv)" in found
+    assert "[jf.csv](tables/jf.csv), [returns.csv](tables/returns.csv)" in found
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
-    rows = pd.read_csv(tmp_path / "report" / "returns.csv").set_index("label")
+    rows = pd.read_csv(tmp_path / "report" / "tables" / "returns.csv").set_index("label")
     assert rows.loc["fifo", "found"] == 0.75
     assert rows.loc["sam3", "parity"] == "re-implemented from the description, not parity-checked"
     lines = shown(report).splitlines()

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from fake_results import sequence
 
-from vot_memory.reports.notes import NANO
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.tables import find_ranks, make_table
+from vot_memory.reports.tables.notes import NANO
+from vot_memory.reports.tables.table import find_ranks, make_table
 from vot_memory.statistics import paired_difference
 
 

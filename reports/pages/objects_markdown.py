@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vot_memory.datasets.pictures import natural_key
-from vot_memory.reports.ranks import UNRANKED
 from vot_memory.reports.scores import COUNT_COLUMNS
+from vot_memory.reports.tables.ranks import UNRANKED
 from vot_memory.reports.text import grid, is_defined, markdown, number
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.table import Table
 
 _OBJECT = ["sequence", "object"]
 _VISIBLE, _ABSENT = COUNT_COLUMNS[:3], COUNT_COLUMNS[3:]

@@ -1,4 +1,4 @@
-"""Plots of a table: accuracy against robustness, and Q of every sequence."""
+"""Q of every sequence, each policy beside the baseline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.reports.canvas import (
+from vot_memory.reports.plots.canvas import (
     LETTER,
     add_title,
     new_figure,
@@ -16,7 +16,7 @@ from vot_memory.reports.canvas import (
     shorten,
     styled,
 )
-from vot_memory.reports.labels import label_points
+from vot_memory.reports.plots.labels import label_points
 from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
@@ -24,39 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.table import Table
 
 _NAMED = 48  # up to so many sequences stand by name under the axis
 _SHORT = 22  # letters of a name under the axis
 _EXTREMES = 2  # sequences named on either side where there are more
 _LEAST = 0.05  # smallest difference in Q that is worth a name
-
-
-@styled
-def ar_plot(table: Table) -> Figure | None:
-    """Accuracy over robustness, a point a policy; None where no policy has both."""
-    rows = table.overview.dropna(subset=["A", "R"])
-    if rows.empty:
-        return None
-    styles = row_styles(table)
-    figure, (axes,) = new_figure(5.4, 5.2)
-    x, y = rows["R"].to_numpy(float), rows["A"].to_numpy(float)
-    axes.set_xlim(*_zoom(x))
-    axes.set_ylim(*_zoom(y))
-    _iso_lines(axes)
-    for label, r, a in zip(rows["label"], x, y, strict=True):
-        style = styles[label]
-        axes.plot(r, a, style.marker, ms=8, color=style.color, mec="white", mew=0.7, zorder=3)
-    axes.set_xlabel("robustness R  (share of visible frames that are tracked)")
-    axes.set_ylabel("accuracy A  (mean overlap of tracked frames)")
-    axes.grid(color="0.92", lw=0.7)
-    add_title(figure, "Accuracy and robustness", table)
-    figure.canvas.draw()  # labels need the final layout
-    figure.set_layout_engine("none")
-    names = [row_name(table, label) for label in rows["label"]]
-    colors = [styles[label].color for label in rows["label"]]
-    label_points(axes, list(x), list(y), names, colors=colors)
-    return figure
 
 
 @styled
@@ -107,41 +80,6 @@ def sequence_plot(table: Table) -> Figure | None:
         for axes, label in zip(panels, others, strict=False):
             _name_extremes(axes, names, base, quality[label].to_numpy(float))
     return figure
-
-
-def _zoom(values: NDArray[np.float64], least: float = 0.2) -> tuple[float, float]:
-    """Limits in steps of 0.05 with room around the values, at least `least` wide, within 0..1."""
-    low, high = float(values.min()), float(values.max())
-    room = max(0.05, 0.15 * (high - low), (least - (high - low)) / 2)
-    low, high = np.floor((low - room) * 20) / 20, np.ceil((high + room) * 20) / 20
-    return max(-0.02, float(low)), min(1.02, float(high))
-
-
-def _iso_lines(axes: Axes) -> None:
-    """Curves of equal A x R, which is close to the mean overlap of visible frames."""
-    from matplotlib.patheffects import withStroke
-
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    r = np.linspace(max(left, 1e-3), min(right, 1.0), 200)
-    low, high = max(left, 0) * max(bottom, 0), min(right, 1) * min(top, 1)
-    step = 0.05 if high - low < 0.45 else 0.1
-    multiples = np.arange(max(np.ceil(low / step), 1), np.floor(high / step) + 1)
-    inside = {n * step: (n * step / r >= bottom) & (n * step / r <= min(top, 1)) for n in multiples}
-    levels = [level for level, shown in inside.items() if shown.sum() > 25]
-    for level in levels:
-        a, shown = level / r, inside[level]
-        axes.plot(r[shown], a[shown], color="0.8", lw=0.8, ls=(0, (2, 3)), zorder=1)
-        axes.text(
-            r[shown][-1],
-            a[shown][-1],
-            f"A·R = {level:.2f}" if level == levels[-1] else f"{level:.2f}",
-            fontsize=7,
-            color="0.55",
-            ha="right",
-            va="bottom",
-            path_effects=[withStroke(linewidth=2, foreground="white")],
-            zorder=1,
-        )
 
 
 def _quality(sequences: DataFrame, labels: list[str]) -> DataFrame:

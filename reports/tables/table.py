@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vot_memory.reports.events import EventTable, make_events
-from vot_memory.reports.further import FurtherTable, make_further
-from vot_memory.reports.notes import incompleteness, notes
-from vot_memory.reports.pairing import defined, paired_gap
-from vot_memory.reports.published import PublishedRows, published_rows
-from vot_memory.reports.ranks import UNRANKED, find_ranks
 from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
-from vot_memory.reports.speed import Speed
+from vot_memory.reports.tables.events import EventTable, make_events
+from vot_memory.reports.tables.further import FurtherTable, make_further
+from vot_memory.reports.tables.notes import incompleteness, notes
+from vot_memory.reports.tables.pairing import defined, paired_gap
+from vot_memory.reports.tables.published import PublishedRows, published_rows
+from vot_memory.reports.tables.ranks import UNRANKED, find_ranks
+from vot_memory.reports.tables.speed import Speed
 from vot_memory.reports.text import count
 from vot_memory.results import IMPORTED
 from vot_memory.statistics import holm, mean_interval

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vot_memory.metrics.events import ABSENT
-from vot_memory.reports.canvas import (
+from vot_memory.reports.plots.canvas import (
     LETTER,
     add_title,
     new_figure,
@@ -16,16 +16,16 @@ from vot_memory.reports.canvas import (
     shorten,
     styled,
 )
-from vot_memory.reports.events import FRAMES
+from vot_memory.reports.tables.events import FRAMES
 from vot_memory.reports.text import MINUS, count, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vot_memory.reports.events import EventTable
     from vot_memory.reports.style import Style
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.events import EventTable
+    from vot_memory.reports.tables.table import Table
 
 ALL = "all frames"
 _LONGEST = 28  # letters of a policy's name beside the axis

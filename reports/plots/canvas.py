@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from functools import wraps
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.table import Table
 
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
 _RC: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same letters everywhere
     "font.size": 9,
@@ -35,6 +36,11 @@ _RC: Any = {
     "svg.fonttype": "path",
 }
 _DPI = 160
+_UNDATED: Any = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
 LETTER = 0.075  # width in inches, roughly
 
 
@@ -52,15 +58,25 @@ def styled(draw: Callable[[Table], Figure | None]) -> Callable[[Table], Figure |
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as STEM.png and STEM.svg and return both paths."""
+    """Write a figure as STEM.png, STEM.svg and STEM.pdf and return the paths."""
     import matplotlib as mpl
 
     files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
     with mpl.rc_context(_RC):
         for file in files:
-            metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-            figure.savefig(file, dpi=_DPI, metadata=metadata, facecolor="white")
+            figure.savefig(file, dpi=_DPI, metadata=_UNDATED[file.suffix], facecolor="white")
     return files
+
+
+def inline_svg(figure: Figure) -> str:
+    """A figure as SVG to stand in a page: its greys follow the page's light or dark colours."""
+    import matplotlib as mpl
+
+    text = StringIO()
+    with mpl.rc_context({**_RC, "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
 
 
 def new_figure(

@@ -16,9 +16,9 @@ from vot_memory.metrics.events import (
     RETURNED,
     UNLABELLED,
 )
-from vot_memory.reports.notes import FEW_SEQUENCES
-from vot_memory.reports.pairing import paired_gap
 from vot_memory.reports.scores import RunScores
+from vot_memory.reports.tables.notes import FEW_SEQUENCES
+from vot_memory.reports.tables.pairing import paired_gap
 from vot_memory.reports.text import count
 
 if TYPE_CHECKING:

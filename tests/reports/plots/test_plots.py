@@ -7,12 +7,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from vot_memory.reports import plots
-from vot_memory.reports.canvas import save
-from vot_memory.reports.labels import label_points
+from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.labels import label_points
+from vot_memory.reports.plots.robustness import ar_plot
+from vot_memory.reports.plots.sequences import sequence_plot
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.style import STYLES, style_of, styles_for
-from vot_memory.reports.tables import make_table
+from vot_memory.reports.tables.table import make_table
 
 
 @pytest.fixture
@@ -29,19 +30,19 @@ def make(results):
     return table
 
 
-@pytest.mark.parametrize("draw", [plots.ar_plot, plots.sequence_plot])
+@pytest.mark.parametrize("draw", [ar_plot, sequence_plot])
 def test_the_same_table_gives_the_same_bytes(make, draw, tmp_path):
     table = make(5, ["fifo", "first"])
     first = save(draw(table), tmp_path / "a")
     again = save(draw(table), tmp_path / "b")
-    assert [file.suffix for file in first] == [".png", ".svg"]
+    assert [file.suffix for file in first] == [".png", ".svg", ".pdf"]
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
     assert b"<dc:date>" not in first[1].read_bytes()
 
 
 def test_points_lie_at_robustness_and_accuracy(make):
     table = make(5, ["fifo", "first"])
-    axes = plots.ar_plot(table).axes[0]
+    axes = ar_plot(table).axes[0]
     points = {tuple(line.get_xydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
     assert points == {(row.R, row.A) for row in table.overview.itertuples()}
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
@@ -51,7 +52,7 @@ def test_points_lie_at_robustness_and_accuracy(make):
 @pytest.mark.parametrize("count", [1, 4, 60])
 def test_every_policy_has_a_panel_and_every_sequence_a_dot(make, count):
     table = make(count, ["fifo", "first", "random"])
-    figure = plots.sequence_plot(table)
+    figure = sequence_plot(table)
     assert len(figure.axes) == 2
     for axes in figure.axes:
         dots = [line for line in axes.lines if line.get_marker() == "o"]
@@ -61,7 +62,7 @@ def test_every_policy_has_a_panel_and_every_sequence_a_dot(make, count):
 
 
 def test_dots_stand_in_the_order_of_the_baseline(make):
-    figure = plots.sequence_plot(make(12, ["fifo", "first"]))
+    figure = sequence_plot(make(12, ["fifo", "first"]))
     bars = next(line for line in figure.axes[0].lines if line.get_marker() == "_")
     assert np.all(np.diff(bars.get_ydata()) >= 0)
 
@@ -69,20 +70,20 @@ def test_dots_stand_in_the_order_of_the_baseline(make):
 def test_one_policy_alone_has_a_plot(make):
     table = make(4, ["first"])
     assert table.baseline is None
-    assert len(plots.sequence_plot(table).axes) == 1
+    assert len(sequence_plot(table).axes) == 1
 
 
 def test_nothing_defined_gives_no_plot(make):
     table = make(2, ["fifo"])
     for frame, column in ((table.overview, "A"), (table.sequences, "Q")):
         frame[column] = np.nan
-    assert plots.ar_plot(table) is None
-    assert plots.sequence_plot(table) is None
+    assert ar_plot(table) is None
+    assert sequence_plot(table) is None
 
 
 def test_names_are_never_mathematics(make, tmp_path):
     table = make(3, ["fifo", r"$\frac{$"])
-    for draw in (plots.ar_plot, plots.sequence_plot):
+    for draw in (ar_plot, sequence_plot):
         save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
 
 

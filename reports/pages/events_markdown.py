@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.events import ABSENT
-from vot_memory.reports.events import FRAMES, VIDEOS, EventTable
+from vot_memory.reports.tables.events import FRAMES, VIDEOS, EventTable
 from vot_memory.reports.text import MINUS, grid, interval, is_defined, markdown, number
 
 if TYPE_CHECKING:
-    from vot_memory.reports.tables import Table
+    from vot_memory.reports.tables.table import Table
 
 HEADS = {ABSENT: "absent: share answered empty"}
 _Cell = Callable[[str, str], str]  # (label, kind) -> text
@@ -35,7 +35,9 @@ def render_events(table: Table, events: EventTable, figure: Path | None) -> list
         blocks.append(f"How much of Q {MINUS} {base} comes from which frames:")
         blocks.append(_parts(table, events))
     if figure is not None:
-        blocks.append(f"![{markdown(f'Plot: differences by event; {table.title}')}]({figure.name})")
+        blocks.append(
+            f"![{markdown(f'Plot: differences by event; {table.title}')}]({figure.as_posix()})"
+        )
     blocks.append(
         "How the visible object is lost, as shares of the frames: the answer lies elsewhere "
         "(drifted) / nothing is answered (missed):"

@@ -1,0 +1,1 @@
+"""What a reader opens: the page, Markdown, LaTeX and the terminal."""

@@ -1,0 +1,1 @@
+"""Frames of videos with masks drawn into them."""

@@ -1,0 +1,1 @@
+"""Tables of runs that may be compared, and what stands in them."""
