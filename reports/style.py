@@ -55,3 +55,16 @@ def styles_for(policies: Sequence[str]) -> list[Style]:
         free = next((m for m in markers if m not in taken), wanted.marker)
         styles.append(Style(wanted.color, free))
     return styles
+
+
+# Bins of the overlap with the ground truth, from lost to found: orange to blue, which colour-blind
+# readers can tell apart, on light and dark ground.
+OVERLAP_COLORS = ("#B84A00", "#F0913A", "#CDBF8C", "#7FB2DC", "#1F6FB5")
+UNSCORED_COLOR = "#9A9A9A"
+
+
+def overlap_bin(overlap: float) -> int | None:
+    """Index into `OVERLAP_COLORS` of an overlap in [0, 1]; None where it is NaN."""
+    if overlap != overlap:  # NaN
+        return None
+    return min(int(overlap * len(OVERLAP_COLORS)), len(OVERLAP_COLORS) - 1)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from vot_memory import __version__, cli_data, cli_vot
+from vot_memory import __version__, cli_data, cli_report, cli_vot
 from vot_memory import cli_options as opt
+from vot_memory.cli_report import make_console
 from vot_memory.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from vot_memory.datasets.prompts import PromptKind
     from vot_memory.results import Protocol
     from vot_memory.runner import RunReport, RunSettings
@@ -30,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help answers in half the time
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_report.app)  # without a name: its commands stand beside ours
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_vot.app, name="vot")
 
@@ -188,41 +188,10 @@ def sweep(
     report = _run(plan.settings)
     typer.echo(f"  {report.folders[0].path.parent}")
     if table := sweep_table.tabulate(plan, report.folders):
-        sweep_table.print_table(table, _console())
+        sweep_table.print_table(table, make_console())
         path = sweep_table.write_csv(table, csv or sweep_table.default_csv(report.folders))
         typer.echo(f"Table: {path}")
     _end_run(report)
-
-
-@app.command()
-def report(
-    split: Annotated[
-        str | None, typer.Option(help="Name, or the folder that was run; default: all names.")
-    ] = None,
-    results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
-    baseline: Annotated[str, typer.Option(help="Policy to compare with.")] = "fifo",
-    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
-    toolkit_compatible: Annotated[
-        bool,
-        typer.Option(
-            "--toolkit-compatible",
-            help="Measures exactly as the VOT toolkit, frame 0 included; those of boxes as the "
-            "code of the data set's own benchmark (LaSOT, GOT-10k, OTB).",
-        ),
-    ] = False,
-    jf: Annotated[
-        bool, typer.Option("--jf", help="Also J, F and J&F of DAVIS and SA-V; takes longer.")
-    ] = False,
-    data: opt.Data = None,
-) -> None:
-    """Score results and compare the policies."""
-    from vot_memory import reports
-    from vot_memory.reports.pages import terminal
-
-    made = reports.write_report(
-        results, split, baseline, out, toolkit_compatible=toolkit_compatible, jf=jf, data=data
-    )
-    terminal.print_report(made, _console())
 
 
 @app.command()
@@ -305,7 +274,7 @@ def track(
     )
     piped = json == Path("-")  # standard output then carries nothing else
     shared = piped and sys.stdout.isatty()  # a bar would be drawn between the lines
-    progress = Silent() if shared else make_progress(_console(stderr=True))
+    progress = Silent() if shared else make_progress(make_console(stderr=True))
     try:
         outcome = command.track(request, progress)
     except KeyboardInterrupt as stop:
@@ -384,7 +353,7 @@ def ls(
     table = Table(*headings, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    _console().print(table, markup=False, highlight=False)
+    make_console().print(table, markup=False, highlight=False)
 
 
 @app.command("check-policy")
@@ -466,7 +435,7 @@ def _run(settings: "RunSettings") -> "RunReport":
     from vot_memory.progress import make_progress
 
     try:
-        report = runner.run(settings, make_progress(_console(stderr=True)))
+        report = runner.run(settings, make_progress(make_console(stderr=True)))
     except KeyboardInterrupt as stop:
         typer.echo(f"\n{stop}", err=True)
         raise typer.Exit(130) from None
@@ -482,11 +451,3 @@ def _end_run(report: "RunReport") -> NoReturn:
     for sequence, reason in report.failed:
         typer.echo(f"FAILED {sequence}: {reason}", err=True)
     raise typer.Exit(report.exit_code)
-
-
-def _console(*, stderr: bool = False) -> "Console":
-    """A console that does not wrap what goes into a file or a pipe."""
-    from rich.console import Console
-
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=1000, no_color=True)
