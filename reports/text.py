@@ -41,6 +41,22 @@ def p_value(value: float | None) -> str:
     return number(value)
 
 
+def bytes_size(value: float | None) -> str:
+    """A number of bytes in kB or MB of 1000; a dash where it is None or NaN.
+
+    Example:
+        >>> bytes_size(999), bytes_size(460_800), bytes_size(12_345_678)
+        ('999 B', '461 kB', '12.3 MB')
+    """
+    if value is None or not is_defined(value):
+        return UNDEFINED
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= 0.9995 * size:
+            value /= size
+            return f"{value:.{1 if value < 99.95 else 0}f} {unit}"
+    return f"{value:.0f} B"
+
+
 def count(number_of: int, thing: str) -> str:
     """A count with its noun: "1 video", "3 videos"."""
     return f"{number_of} {thing}" if number_of == 1 else f"{number_of} {thing}s"

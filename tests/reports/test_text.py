@@ -1,6 +1,14 @@
 import pytest
 
-from vot_memory.reports.text import csv_cell, interval, markdown, number, one_line, p_value
+from vot_memory.reports.text import (
+    bytes_size,
+    csv_cell,
+    interval,
+    markdown,
+    number,
+    one_line,
+    p_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +28,24 @@ def test_signed_numbers_and_intervals():
 
 def test_small_p_values_are_bounds():
     assert [p_value(p) for p in (0.0004, 0.04, None)] == ["< 0.001", "0.040", "–"]  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (41_000, "41.0 kB"),
+        (248_320, "248 kB"),
+        (999_700, "1.0 MB"),
+        (12_345_678, "12.3 MB"),
+        (3e9, "3.0 GB"),
+        (float("nan"), "–"),  # noqa: RUF001
+    ],
+)
+def test_sizes_can_be_read(value, text):
+    assert bytes_size(value) == text
 
 
 def test_names_cannot_break_markdown():
