@@ -1,0 +1,345 @@
+"""Two runs side by side: where one is better, by how much, and by what.
+
+Both are taken on the videos that both have finished. The difference in Q is shared out twice, and
+either way the parts add up to it: frame by frame, by what the two answered, and by what happens in
+the video (see `vot_memory.metrics.events`). A part is made as Q is: summed over the frames of an
+object, divided by how many are scored, then the mean over objects, then over videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vot_memory.errors import InputError, unknown
+from vot_memory.metrics.events import EVENTS
+from vot_memory.metrics.vots import MEASURES
+from vot_memory.reports.scores import RunScores
+from vot_memory.reports.tables.pairing import GAP_COLUMNS, paired_gap
+from vot_memory.reports.tables.table import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame, Series
+
+OVERLAP, DRIFTED, MISSED, HALLUCINATED = "both track", "drifted", "missed", "hallucinated"
+OUTCOMES = {  # kind of frame -> what tells the two apart there
+    OVERLAP: "both track the object, and one mask fits better",
+    DRIFTED: "one tracks the object, the mask of the other misses it",
+    MISSED: "one tracks the object, the other gives no mask",
+    HALLUCINATED: "the object is absent: one gives no mask, the other does",
+}
+PROMPT = "prompt"  # of an object that begins late; only the VOT toolkit scores it
+_COMPARED = {  # measure -> whether higher is better
+    **{measure.label: measure.higher_is_better for measure in MEASURES},
+    **dict.fromkeys(("visible_iou", "absent_correct", "J&F", "AUC"), True),
+}
+
+
+class Part(NamedTuple):
+    """A part of the difference in Q.
+
+    Attributes:
+        kind: of `OUTCOMES`, or an event.
+        frames: of these, by outcome those on which the overlaps differ, by event all.
+        gain: from where a is above, at least 0; by outcome of frames, by event of videos.
+        loss: from where b is above, at most 0.
+    """
+
+    kind: str
+    frames: int
+    gain: float
+    loss: float
+
+    @property
+    def net(self) -> float:
+        """Gain and loss together."""
+        return self.gain + self.loss
+
+
+class Returns(NamedTuple):
+    """How many returns of an object were found again by whom."""
+
+    only_a: int
+    only_b: int
+    both: int
+    neither: int
+
+    @property
+    def total(self) -> int:
+        """All returns."""
+        return sum(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Run a against run b.
+
+    Attributes:
+        a, b: their labels.
+        measures: a row a measure that both define on some video: `measure`, `higher_is_better`,
+            `a` and `b` (means over the videos where both define it), `videos`, and the
+            `GAP_COLUMNS` of a - b: `difference` with its interval, `wins`, `ties`, `losses` (a is
+            larger, whatever is better), and `p`, of Q only. NaN where undefined.
+        outcomes: parts of the difference in Q by what the two answered, in the order of `OUTCOMES`.
+        events: the same by what happens in the video, as far as it happens.
+        returns: of objects that come back.
+        videos: a row a video that both have finished, by falling difference: `sequence`, `frames`
+            (scored, of all objects), `a`, `b` and `difference` (Q), and the net part of each kind
+            of `OUTCOMES`. NaN where undefined.
+    """
+
+    a: str
+    b: str
+    measures: DataFrame
+    outcomes: tuple[Part, ...]
+    events: tuple[Part, ...]
+    returns: Returns
+    videos: DataFrame
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """The row of Q; {} where no video has a Q of both."""
+        rows = self.measures[self.measures["measure"] == "Q"].to_dict("records")
+        return {str(name): value for name, value in rows[0].items()} if rows else {}
+
+    def swapped(self) -> Comparison:
+        """The same with a and b exchanged."""
+        names = {"a": "b", "b": "a", "wins": "losses", "losses": "wins"}
+        ends = {"difference_low": "difference_high", "difference_high": "difference_low"}
+        measures = self.measures.rename(columns=names | ends)[list(self.measures)]
+        turned = ["difference", *ends]
+        measures[turned] = 0.0 - measures[turned]
+        videos = self.videos.rename(columns=names)[list(self.videos)]
+        turned = ["difference", *OUTCOMES]
+        videos[turned] = 0.0 - videos[turned]
+        only_a, only_b, *others = self.returns
+        return Comparison(
+            self.b,
+            self.a,
+            measures,
+            tuple(_turned(part) for part in self.outcomes),
+            tuple(_turned(part) for part in self.events),
+            Returns(only_b, only_a, *others),
+            _sorted(videos),
+        )
+
+
+def find_label(table: Table, name: str) -> str:
+    """The label of the one run that a name means: a label, else a policy.
+
+    Raises:
+        InputError: there is no such run, or the policy has several.
+    """
+    labels = [run.label for run in table.runs]
+    if name in labels:
+        return name
+    found = [run.label for run in table.runs if run.identity.policy == name]
+    if not found:
+        raise unknown("policy", name, labels)
+    if len(found) > 1:
+        which = ", ".join(repr(label) for label in found)
+        raise InputError(f"{name!r} has {len(found)} runs here: name one of {which}.")
+    return found[0]
+
+
+def compare(table: Table, a: str, b: str) -> Comparison:
+    """Compare two runs of a table on the videos that both have finished.
+
+    Args:
+        table: runs of one setting.
+        a: label of a run, or its policy if it has one run there.
+        b: the other.
+
+    Raises:
+        InputError: a name is unknown or means several runs, or both mean the same.
+    """
+    labels = find_label(table, a), find_label(table, b)
+    if labels[0] == labels[1]:
+        raise InputError(f"Both names mean the run {labels[0]!r}: name two different ones.")
+    runs = {run.label: run for run in table.runs}
+    return compare_runs(runs[labels[0]], runs[labels[1]])
+
+
+def compare_runs(a: RunScores, b: RunScores) -> Comparison:
+    """Compare two runs that were scored by the same rules on the same split."""
+    finished = set(b.objects["sequence"])
+    common = [name for name in a.objects["sequence"].unique() if name in finished]
+    outcomes, by_video = _outcomes(a, b, common)
+    return Comparison(
+        a=a.label,
+        b=b.label,
+        measures=_measures(a, b, common),
+        outcomes=outcomes,
+        events=_events(a, b, common),
+        returns=_returns(a, b, common),
+        videos=_videos(a, b, common, by_video),
+    )
+
+
+def _by_video(run: RunScores, measure: str, common: Seq[str]) -> Series:
+    """Mean over the objects of each video that define a measure."""
+    means: Series = run.objects.groupby("sequence", sort=False)[measure].mean()
+    return means.loc[list(common)]
+
+
+def _measures(a: RunScores, b: RunScores, common: Seq[str]) -> DataFrame:
+    """A row a measure that both define somewhere."""
+    import pandas as pd
+
+    rows = []
+    for measure, higher_is_better in _COMPARED.items():
+        if measure not in a.objects or measure not in b.objects:
+            continue
+        own, other = (_by_video(run, measure, common) for run in (a, b))
+        both = own.index[own.notna() & other.notna()]
+        if both.empty:
+            continue
+        gap = paired_gap(own[both], other[both])
+        if measure != "Q":  # the others are described, not tested: one test needs no correction
+            gap["p"] = float("nan")
+        rows.append(
+            {
+                "measure": measure,
+                "higher_is_better": higher_is_better,
+                "a": float(own[both].mean()),
+                "b": float(other[both].mean()),
+                "videos": len(both),
+                **gap,
+            }
+        )
+    columns = ["measure", "higher_is_better", "a", "b", "videos", *GAP_COLUMNS]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _outcomes(a: RunScores, b: RunScores, common: Seq[str]) -> tuple[tuple[Part, ...], DataFrame]:
+    """Parts by what the two answered, and the net parts of each video."""
+    import pandas as pd
+
+    wanted = set(common)
+    keys = [key for key in a.frames if key[0] in wanted]
+    pairs = [(a.frames[key], b.frames[key]) for key in keys]
+    scored = np.array([pair[0].scored.sum() for pair in pairs], dtype=float)
+    sums, frames = np.zeros((len(keys), len(OUTCOMES), 2)), np.zeros((len(OUTCOMES), 2), int)
+    if pairs:
+        own, other = (
+            [np.concatenate([getattr(pair[side], name) for pair in pairs]) for name in _COLUMNS]
+            for side in (0, 1)
+        )
+        objects = np.repeat(np.arange(len(keys)), [len(pair[0].overlap) for pair in pairs])
+        difference = np.nan_to_num(own[0] - other[0])
+        cell = (objects * len(OUTCOMES) + _kinds(own, other)) * 2 + (difference < 0)
+        sums = np.bincount(cell, difference, sums.size).reshape(sums.shape)
+        moved = np.bincount(cell[difference != 0] % frames.size, minlength=frames.size)
+        frames = moved.reshape(frames.shape)
+    scored[scored == 0] = np.nan  # without scored frames there is no Q either
+    columns = [(kind, side) for kind in OUTCOMES for side in ("gain", "loss")]
+    shares = pd.DataFrame(
+        sums.reshape(len(keys), len(columns)) / scored[:, None],
+        columns=pd.MultiIndex.from_tuples(columns),
+    )
+    videos = shares.groupby([key[0] for key in keys], sort=False).mean()
+    means = videos.mean().to_numpy().reshape(frames.shape) if len(videos) else np.zeros((4, 2))
+    parts = tuple(
+        Part(kind, int(frames[i].sum()), float(means[i, 0]), float(means[i, 1]))
+        for i, kind in enumerate(OUTCOMES)
+    )
+    return parts, pd.DataFrame({kind: videos[kind].sum(axis=1, skipna=False) for kind in OUTCOMES})
+
+
+_COLUMNS = ("overlap", "visible", "predicted")  # of `FrameOverlaps`
+
+
+def _kinds(own: Seq[NDArray[Any]], other: Seq[NDArray[Any]]) -> NDArray[np.int64]:
+    """Index into `OUTCOMES` of each frame; any where the two do not differ.
+
+    Args:
+        own: `_COLUMNS` of a, each [N].
+        other: `_COLUMNS` of b.
+    """
+    tracks, other_tracks = own[1] & (own[0] > 0), other[1] & (other[0] > 0)
+    lost = np.where(tracks, other[2], own[2])  # whether the one that fails gives a mask
+    kinds = list(OUTCOMES)
+    chosen: NDArray[np.int64] = np.select(
+        [~own[1], tracks & other_tracks, lost],
+        [kinds.index(HALLUCINATED), kinds.index(OVERLAP), kinds.index(DRIFTED)],
+        kinds.index(MISSED),
+    )
+    return chosen
+
+
+def _events(a: RunScores, b: RunScores, common: Seq[str]) -> tuple[Part, ...]:
+    """Parts by what happens in the video."""
+    import pandas as pd
+
+    shares = (_event_shares(a, common) - _event_shares(b, common)).unstack("event")
+    rest = _scored(a, common)["Q"] - _scored(b, common)["Q"] - shares.sum(axis=1)
+    shares[PROMPT] = rest.where(rest.abs() > 1e-12, 0.0)  # rounding is no part
+    defined = _scored(a, common)["frames"] > 0
+    videos = shares[defined].fillna(0.0).groupby("sequence", sort=False).mean()
+    happens = a.events[a.events["sequence"].isin(list(common))]
+    frames = happens.groupby("event")["frames"].sum()
+    if videos[PROMPT].any():
+        frames = pd.concat([frames, pd.Series({PROMPT: int(defined.sum())})])
+    return tuple(
+        Part(
+            event,
+            int(frames[event]),
+            float(videos[event].clip(lower=0).mean()),
+            float(videos[event].clip(upper=0).mean()),
+        )
+        for event in (*EVENTS, PROMPT)
+        if event in frames and frames[event] > 0
+    )
+
+
+def _scored(run: RunScores, common: Seq[str]) -> DataFrame:
+    """Objects by (sequence, object)."""
+    chosen = run.objects[run.objects["sequence"].isin(list(common))]
+    return chosen.set_index(["sequence", "object"])
+
+
+def _event_shares(run: RunScores, common: Seq[str]) -> Series:
+    """How much of an object's Q comes from an event, by (sequence, object, event)."""
+    chosen = run.events[run.events["sequence"].isin(list(common))]
+    chosen = chosen.set_index(["sequence", "object", "event"])
+    covered = (chosen["overlap"] * chosen["frames"]).fillna(0.0)
+    scored = _scored(run, common)["frames"]
+    return covered / scored.where(scored > 0).reindex(covered.index.droplevel("event")).to_numpy()
+
+
+def _returns(a: RunScores, b: RunScores, common: Seq[str]) -> Returns:
+    name = ["sequence", "object", "frame"]
+    chosen = a.returns[a.returns["sequence"].isin(list(common))]
+    pairs = chosen.merge(b.returns, on=name, suffixes=("", "_b"))
+    own, other = pairs["delay"].notna(), pairs["delay_b"].notna()
+    counts = (own & ~other, ~own & other, own & other, ~own & ~other)
+    return Returns(*(int(count.sum()) for count in counts))
+
+
+def _videos(a: RunScores, b: RunScores, common: Seq[str], by_video: DataFrame) -> DataFrame:
+    import pandas as pd
+
+    frames = a.objects.groupby("sequence", sort=False)["frames"].sum()
+    rows = pd.DataFrame(
+        {
+            "frames": frames.loc[list(common)],
+            "a": _by_video(a, "Q", common),
+            "b": _by_video(b, "Q", common),
+        }
+    )
+    rows["difference"] = rows["a"] - rows["b"]
+    return _sorted(rows.join(by_video).rename_axis("sequence").reset_index())
+
+
+def _sorted(videos: DataFrame) -> DataFrame:
+    """By falling difference, undefined last."""
+    order = videos.sort_values("difference", ascending=False, kind="stable", na_position="last")
+    return order.reset_index(drop=True)
+
+
+def _turned(part: Part) -> Part:
+    return Part(part.kind, part.frames, 0.0 - part.loss, 0.0 - part.gain)
