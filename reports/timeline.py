@@ -31,7 +31,8 @@ class Memory:
         tag: `PROMPT`, `RECENT` or `ANCHOR` of `vot_memory.policy`, as it was when it came.
         overlap: of the answer on the frame that was remembered with the ground truth (1 where an
             absent object was answered by an empty mask); NaN where that frame is not scored, as
-            the prompt's.
+            the prompt's. It is that of the mask in the record, which where several rows track one
+            object need not be the mask that the memory was made from.
     """
 
     frame: int
@@ -50,7 +51,8 @@ class Timeline:
         label: row of the table. policy: its name. sequence, object: what was tracked.
         first_frame: index of the prompt's frame.
         offline: the masks, and so `overlap`, were revised after the last frame.
-        overlap: float64 [T] with the ground truth, as Q counts it; NaN where it is not scored.
+        overlap: float64 [T] with the ground truth, as Q counts it; NaN where it is not scored and
+            on the frame that the VOT toolkit counts without an answer.
         absent: bool [T], annotated as away.
         object_score: float64 [T], logit. predicted_iou: float64 [T], of the chosen mask. NaN before
             the prompt, and everywhere if another program made the masks.
@@ -99,6 +101,9 @@ def read_timeline(run: RunScores, sequence: str, name: str) -> Timeline:
 def make_timeline(label: str, record: Record, frames: FrameOverlaps) -> Timeline:
     """The timeline of a record whose frames have been compared with the ground truth."""
     known = record.object_score[record.first_frame] is not None  # else another program's
+    overlap = frames.overlap.copy()
+    if frames.counts_init:
+        overlap[0] = np.nan
     pairs = zip(record.ious, record.chosen, strict=True)
     chosen = [None if ious is None or k is None else ious[k] for ious, k in pairs]
     return Timeline(
@@ -108,7 +113,7 @@ def make_timeline(label: str, record: Record, frames: FrameOverlaps) -> Timeline
         object=record.object,
         first_frame=record.first_frame,
         offline=record.offline,
-        overlap=frames.overlap,
+        overlap=overlap,
         absent=frames.scored & ~frames.visible,
         object_score=_floats(record.object_score),
         predicted_iou=_floats(chosen),

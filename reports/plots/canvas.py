@@ -7,12 +7,12 @@ no random ids: the same results give the same bytes.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
+from vot_memory.reports.plots.inline import inline_svg as inline_svg
 from vot_memory.reports.style import Style, styles_for
 from vot_memory.reports.text import one_line
 
@@ -32,6 +32,8 @@ _RC: Any = {
     "axes.titlelocation": "left",
     "axes.titlesize": 8.5,
     "figure.titlesize": 10,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "svg.hashsalt": "vot-memory",
     "svg.fonttype": "path",
 }
@@ -43,18 +45,34 @@ _UNDATED: Any = {
 }
 LETTER = 0.075  # width in inches, roughly
 
+_Given = ParamSpec("_Given")
 
-def styled(draw: Callable[[Table], Figure | None]) -> Callable[[Table], Figure | None]:
-    """Draw with our settings, whatever the caller's matplotlib is set to."""
+
+def styled(
+    draw: Callable[_Given, Figure | None],
+) -> Callable[_Given, Figure | None]:
+    """Draw with our settings, whatever the caller's matplotlib is set to; the layout is final."""
 
     @wraps(draw)
-    def drawn(table: Table) -> Figure | None:
+    def drawn(*args: _Given.args, **kwargs: _Given.kwargs) -> Figure | None:
         import matplotlib as mpl
 
         with mpl.rc_context(_RC):
-            return draw(table)
+            figure = draw(*args, **kwargs)
+            if figure is not None:
+                settle(figure)
+            return figure
 
     return drawn
+
+
+def settle(figure: Figure) -> None:
+    """Solve the layout now and keep it, since every draw and file would solve it anew."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # "none" leaves one behind, for which savefig draws twice
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
@@ -68,37 +86,30 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return files
 
 
-def inline_svg(figure: Figure) -> str:
-    """A figure as SVG to stand in a page: its greys follow the page's light or dark colours."""
-    import matplotlib as mpl
-
-    text = StringIO()
-    with mpl.rc_context({**_RC, "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
-
-
 def new_figure(
-    width: float, height: float, rows: int = 1, columns: int = 1
+    width: float, height: float, rows: int = 1, columns: int = 1, *, share_y: bool = True
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of so many inches with panels that share their axes, row by row."""
+    """A figure of so many inches with panels, row by row, that share x and mostly y."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=share_y, squeeze=False)
     return figure, list(axes.flat)
 
 
 def add_title(figure: Figure, what: str, table: Table) -> None:
     """What is shown, of which data, model and protocol, and what signs behind names mean."""
     data, _, rest = one_line(table.title).partition("; ")
+    write_title(figure, [what, data, rest, *table.legend])
+
+
+def write_title(figure: Figure, lines: Iterable[str]) -> None:
+    """Lines above a figure, broken where they are longer than it is wide."""
     columns = int(figure.get_figwidth() * 12.5)
-    lines = [what, *textwrap.wrap(data, columns), *textwrap.wrap(rest, columns)]
-    lines += [line for sign in table.legend for line in textwrap.wrap(sign, columns)]
-    figure.suptitle("\n".join(lines), x=0.012, ha="left", parse_math=False)
+    broken = [part for line in lines for part in textwrap.wrap(one_line(line), columns)]
+    figure.suptitle("\n".join(broken), x=0.012, ha="left", parse_math=False)
 
 
 def row_styles(table: Table) -> dict[str, Style]:
