@@ -8,28 +8,72 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How a policy is drawn."""
+    """How a policy is drawn: its colour on light ground, and its marker."""
 
     color: str
     marker: str
 
+    @property
+    def dark(self) -> str:
+        """Its colour on dark ground."""
+        return dark_color(self.color)
 
-# Okabe & Ito's palette and Paul Tol's "muted", which colour-blind readers can tell apart.
+
+# Okabe & Ito's palette and Paul Tol's "muted", which colour-blind readers can tell apart, moved
+# where needed to have contrast 3 (WCAG) with white.
 STYLES = {
     "fifo": Style("#0072B2", "o"),
-    "first": Style("#E69F00", "v"),
-    "random": Style("#7F7F7F", "X"),
+    "first": Style("#9A8F2E", "v"),
+    "random": Style("#6C6C6C", "X"),
     "replay": Style("#000000", "*"),
     "samurai": Style("#D55E00", "^"),
     "dam4sam": Style("#009E73", "s"),
-    "sam2long": Style("#CC79A7", "D"),
-    "sam2long-online": Style("#AA4499", "d"),
-    "mosam": Style("#56B4E9", "P"),
+    "sam2long": Style("#D070A8", "D"),
+    "sam2long-online": Style("#7B1F7A", "d"),
+    "mosam": Style("#2D96E0", "P"),
     "sam2rl": Style("#882255", "p"),
     "sam3": Style("#332288", "h"),
 }
-_OTHER_COLORS = ("#117733", "#999933", "#661100", "#6699CC", "#DD4477", "#888800")
+_OTHER_COLORS = ("#117733", "#3E7C8C", "#661100", "#5B7DB8", "#DD4477", "#6B7A00")
 _OTHER_MARKERS = ("<", ">", "8", "H", "D", "s")
+_DARK = {  # the same hues where the ground is dark, with contrast 3 there
+    "#0072B2": "#4AA3F0",
+    "#9A8F2E": "#F2DC4B",
+    "#6C6C6C": "#767676",
+    "#D55E00": "#CF5A10",
+    "#009E73": "#2FD686",
+    "#D070A8": "#FFA0B4",
+    "#7B1F7A": "#C42FB4",
+    "#2D96E0": "#8CE0FF",
+    "#882255": "#D873AC",
+    "#332288": "#8A55F7",
+    "#117733": "#3FA65F",
+    "#3E7C8C": "#6FB7C9",
+    "#661100": "#C0603F",
+    "#5B7DB8": "#7FA3E0",
+    "#DD4477": "#F06A95",
+    "#6B7A00": "#A9B83A",
+}
+INK, PAPER = "#E6E8EB", "#15181D"  # of text and ground where it is dark
+
+
+def dark_color(color: str) -> str:
+    """What a colour of a plot becomes on dark ground.
+
+    Greys go from `INK` (black) to `PAPER` (white) but for those of a policy; other colours that no
+    policy has stay as they are.
+
+    Args:
+        color: "#rrggbb".
+    """
+    color = color.upper()
+    if color in _DARK:
+        return _DARK[color]
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    if not red == green == blue:
+        return color
+    ends = [(int(INK[i : i + 2], 16), int(PAPER[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(ink + (paper - ink) * red / 255):02X}" for ink, paper in ends)
 
 
 def style_of(policy: str) -> Style:

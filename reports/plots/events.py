@@ -74,6 +74,27 @@ def event_plot(table: Table) -> Figure | None:
     return figure
 
 
+def event_alt(table: Table) -> str:
+    """What the plot shows, in words: on each event the largest gain and loss that are sure."""
+    base = one_line(table.baseline or "")
+    text = (
+        f"Difference in overlap to {base} by what happens in the frames. Sure (interval without 0):"
+    )
+    events = table.events
+    if events is None:
+        return f"{text} none."
+    said = []
+    for event in events.kinds(FRAMES):
+        rows = events.rows[events.rows["kind"] == event]
+        sure = rows[(rows["difference_low"] > 0) | (rows["difference_high"] < 0)]
+        if not sure.empty:
+            ends = sure.set_index("label")["difference"].sort_values(ascending=False)
+            pairs = dict.fromkeys([(ends.index[0], ends.iloc[0]), (ends.index[-1], ends.iloc[-1])])
+            parts = [f"{one_line(name)} {number(gap, signed=True)}" for name, gap in pairs]
+            said.append(f"{event}: {' to '.join(parts)}")
+    return f"{text} {'; '.join(said) or 'none'}."
+
+
 def _draw_gap(axes: Axes, y: int, gap: dict[str, float], style: Style) -> None:
     """A marker at the difference, filled where 0 lies outside the interval."""
     if not is_defined(gap["difference"]):

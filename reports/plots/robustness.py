@@ -12,9 +12,11 @@ from vot_memory.reports.plots.canvas import (
     new_figure,
     row_name,
     row_styles,
+    settle,
     styled,
 )
 from vot_memory.reports.plots.labels import label_points
+from vot_memory.reports.text import count, number, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,15 +24,12 @@ if TYPE_CHECKING:
 
     from vot_memory.reports.tables.table import Table
 
-_NAMED = 48  # up to so many sequences stand by name under the axis
-_SHORT = 22  # letters of a name under the axis
-_EXTREMES = 2  # sequences named on either side where there are more
-_LEAST = 0.05  # smallest difference in Q that is worth a name
-
 
 @styled
 def ar_plot(table: Table) -> Figure | None:
     """Accuracy over robustness, a point a policy; None where no policy has both."""
+    from matplotlib.ticker import MaxNLocator
+
     rows = table.overview.dropna(subset=["A", "R"])
     if rows.empty:
         return None
@@ -39,6 +38,8 @@ def ar_plot(table: Table) -> Figure | None:
     x, y = rows["R"].to_numpy(float), rows["A"].to_numpy(float)
     axes.set_xlim(*_zoom(x))
     axes.set_ylim(*_zoom(y))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     _iso_lines(axes)
     for label, r, a in zip(rows["label"], x, y, strict=True):
         style = styles[label]
@@ -47,12 +48,29 @@ def ar_plot(table: Table) -> Figure | None:
     axes.set_ylabel("accuracy A  (mean overlap of tracked frames)")
     axes.grid(color="0.92", lw=0.7)
     add_title(figure, "Accuracy and robustness", table)
-    figure.canvas.draw()  # labels need the final layout
-    figure.set_layout_engine("none")
+    settle(figure)  # labels need the final layout
     names = [row_name(table, label) for label in rows["label"]]
     colors = [styles[label].color for label in rows["label"]]
     label_points(axes, list(x), list(y), names, colors=colors)
     return figure
+
+
+def ar_alt(table: Table) -> str:
+    """What the plot shows, in words."""
+    rows = table.overview.dropna(subset=["A", "R"]).set_index("label")
+    most = [
+        f"{one_line(str(rows[measure].idxmax()))} has the highest {name} "
+        f"({number(float(rows[measure].max()))})"
+        for measure, name in (("A", "accuracy"), ("R", "robustness"))
+    ]
+    text = f"Accuracy over robustness of {count(len(rows), 'row')}: {' and '.join(most)}."
+    if table.baseline is None or table.baseline not in rows.index:
+        return text
+    base = table.row(table.baseline)
+    return (
+        f"{text} The baseline {one_line(table.baseline)} has accuracy {number(base['A'])} "
+        f"and robustness {number(base['R'])}."
+    )
 
 
 def _zoom(values: NDArray[np.float64], least: float = 0.2) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from vot_memory.reports.plots.canvas import (
     new_figure,
     row_name,
     row_styles,
+    settle,
     shorten,
     styled,
 )
@@ -61,6 +62,7 @@ def sequence_plot(table: Table) -> Figure | None:
     for axes, label in zip(panels, others or [reference], strict=True):
         axes.set_xlim(-0.7, len(names) - 0.3)
         axes.set_ylim(-0.03, 1.03)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.set_ylabel("Q")
         axes.grid(axis="y", color="0.92", lw=0.7)
         if others:
@@ -75,11 +77,27 @@ def sequence_plot(table: Table) -> Figure | None:
     panels[-1].set_xlabel(what, parse_math=False)
     add_title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
     if not named:
-        figure.canvas.draw()
-        figure.set_layout_engine("none")
+        settle(figure)  # labels need the final layout
         for axes, label in zip(panels, others, strict=False):
             _name_extremes(axes, names, base, quality[label].to_numpy(float))
     return figure
+
+
+def sequence_alt(table: Table) -> str:
+    """What the plot shows, in words."""
+    quality = _quality(table.sequences, list(table.overview["label"]))
+    text = f"Q of {count(len(quality), 'sequence')}"
+    rows = table.overview.dropna(subset=["difference"]).sort_values("difference")
+    if table.baseline is None or rows.empty:
+        return f"{text} for {', '.join(one_line(label) for label in quality.columns)}."
+    ends = [rows.iloc[-1], rows.iloc[0]][: len(rows)]
+    said = [
+        f"{one_line(row['label'])} is better on {row['wins']:.0f} and worse on "
+        f"{row['losses']:.0f} ({number(row['difference'], signed=True)} in the mean)"
+        for row in ends
+    ]
+    others = f" each of {len(rows)} policies" if len(rows) > 2 else ""
+    return f"{text},{others} beside {one_line(table.baseline)}: {'; '.join(said)}."
 
 
 def _quality(sequences: DataFrame, labels: list[str]) -> DataFrame:
@@ -94,7 +112,9 @@ def _paired_dots(
 ) -> None:
     """Baseline as short bars, the policy as dots (hollow where below), a stem between them."""
     x, size = np.arange(len(base)), _dot(len(base))
-    axes.vlines(x, base, values, color=color, lw=size * 0.28, alpha=0.55, zorder=2)
+    gap = np.full(len(x), np.nan)  # between stems, which are one line: a smaller file
+    stems = np.column_stack([base, values, gap]).ravel()
+    axes.plot(np.repeat(x, 3), stems, color=color, lw=size * 0.28, alpha=0.55, zorder=2)
     axes.plot(x, base, "_", color="0.25", ms=size * 1.7, mew=1.3, zorder=3)
     above = values >= base
     for chosen, fill in ((above, color), (~above, "white")):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
+from vot_memory.reports.tables.difficulty import DifficultyTable, make_difficulty
 from vot_memory.reports.tables.events import EventTable, make_events
 from vot_memory.reports.tables.further import FurtherTable, make_further
 from vot_memory.reports.tables.notes import incompleteness, notes
@@ -57,6 +58,7 @@ class Table:
         sequences: a row a run and sequence, with `difference` to the baseline in Q.
         objects: a row a run, sequence and object.
         events: the runs by what happens in the frames; None where there is nothing to split.
+        difficulty: the runs by how hard the videos are; None where they are alike.
         further: the runs by other measures, as far as there are some.
         published: figures of a paper that stand below the overview; None if there are none.
         incomplete: what is missing or failed, in sentences; empty for complete runs.
@@ -72,6 +74,7 @@ class Table:
     sequences: DataFrame
     objects: DataFrame
     events: EventTable | None
+    difficulty: DifficultyTable | None
     further: tuple[FurtherTable, ...]
     published: PublishedRows | None
     incomplete: tuple[str, ...]
@@ -147,6 +150,7 @@ def make_table(
         sequences=_stack(scored, [_with_difference(own, base) for own in quality]),
         objects=_stack(scored, [run.objects for run in scored]),
         events=make_events(scored, common, reference, toolkit_compatible=toolkit_compatible),
+        difficulty=make_difficulty(scored, common, reference),
         further=make_further(scored, common, reference),
         published=None if toolkit_compatible else published_rows(published, scored[0].identity),
         incomplete=incompleteness(runs, total),

@@ -1,0 +1,143 @@
+"""A figure as SVG to stand in a page: text as text, colours that follow light and dark."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from vot_memory.reports.style import dark_color
+from vot_memory.reports.text import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HALO = "halo"  # marks texts that need the ground's colour around them
+GROUND = "var(--plot-ground, light-dark(#ffffff, #15181d))"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+_COLOR = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
+_FONT = re.compile(r"font:\s*([^;]*?)([\d.]+)px[^;]*")
+_NUMBER = re.compile(r"-?\d*\.\d+")
+_COORDINATES = ("d", "x", "y", "width", "height", "transform")
+_ROOT = "width: 100%; height: auto; white-space: pre; stroke-linejoin: round; stroke-linecap: butt"
+_HALO = f"paint-order: stroke; stroke: {GROUND}; stroke-width: 2px; stroke-linejoin: round"
+
+
+def inline_svg(figure: Figure, prefix: str = "plot", alt: str = "") -> str:
+    """A figure as an <svg> element, the same text each time.
+
+    It takes the page's font and fills the width that it is given, up to a fifth more than its own.
+    Greys and policies' colours are `light-dark()`; white is `--plot-ground` where the page sets it.
+
+    Args:
+        figure: with its final layout.
+        prefix: starts all ids and classes, so that they are the figure's own; letters, digits and
+            hyphens, unique within the page.
+        alt: what the figure shows, for those who do not see it.
+    """
+    root = ET.fromstring(_draw(figure))  # noqa: S314  made by matplotlib just now
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag.rpartition("}")[2] in {"metadata", "style"}:
+                parent.remove(child)
+    _own_ids(root, prefix)
+    styles: dict[str, str] = {}
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]  # HTML knows SVG without namespaces
+        for name in _COORDINATES:
+            if name in element.attrib:
+                element.set(name, _NUMBER.sub(_rounded, element.attrib[name]))
+        if element.attrib.get("class") == HALO:
+            styles.setdefault(_HALO, f"{prefix}-{HALO}")
+            element.set("class", styles[_HALO])
+        if "style" in element.attrib:
+            style = _themed(element.attrib.pop("style"))
+            element.set("class", styles.setdefault(style, f"{prefix}-{len(styles)}"))
+    _merge_classes(root)
+    sheet = "".join(f".{name}{{{style}}}" for style, name in styles.items())
+    widest = float(root.attrib["viewBox"].split()[2]) * 1.6  # points to pixels, and a fifth
+    head = {"viewBox": root.attrib["viewBox"], "role": "img"}
+    head["style"] = f"{_ROOT}; max-width: {widest:.0f}px; fill: {_themed('#000000')}"
+    root.attrib = head
+    for name, text in (("style", sheet), ("title", one_line(alt))):
+        child = ET.Element(name)
+        child.text = text
+        root.insert(0, child)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _draw(figure: Figure) -> bytes:
+    """Matplotlib's SVG; texts with an outline become text with a mark instead of glyphs."""
+    import matplotlib as mpl
+    from matplotlib.text import Text
+
+    haloed = [text for text in figure.findobj(Text) if text.get_path_effects()]
+    outlines = [text.get_path_effects() for text in haloed]
+    for text in haloed:
+        text.set_path_effects([])
+        text.set_gid(HALO)
+    file = BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vot-memory"}):
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+    for text, outline in zip(haloed, outlines, strict=True):
+        text.set_path_effects(outline)
+        text.set_gid(None)
+    return file.getvalue()
+
+
+def _own_ids(root: ET.Element, prefix: str) -> None:
+    """Short ids for what is referred to, none for the rest."""
+    used: dict[str, str] = {}
+
+    def name(match: re.Match[str]) -> str:
+        return "#" + used.setdefault(match[1], f"{prefix}-i{len(used)}")
+
+    for element in root.iter():
+        if _LINK in element.attrib:
+            element.set("href", re.sub("^#(.+)", name, element.attrib.pop(_LINK)))
+        if "clip-path" in element.attrib:
+            element.set("clip-path", re.sub(r"#([^)]+)", name, element.attrib["clip-path"]))
+    for element in root.iter():
+        own = element.attrib.pop("id", "")
+        if own in used:
+            element.set("id", used[own])
+        elif own == HALO:
+            element.set("class", HALO)
+
+
+def _merge_classes(root: ET.Element) -> None:
+    """A class that all children share stands once, on their group."""
+    for group in root.iter("g"):
+        shared = {child.attrib.get("class") for child in group}
+        if (
+            len(group) > 1
+            and len(shared) == 1
+            and None not in shared
+            and "class" not in group.attrib
+        ):
+            group.set("class", str(shared.pop()))
+            for child in group:
+                del child.attrib["class"]
+
+
+def _themed(style: str) -> str:
+    """A style with the page's font and with colours for light and dark ground."""
+    style = _FONT.sub(_sized, style)
+    return _COLOR.sub(lambda match: _light_dark(match[0].lower()), style)
+
+
+def _sized(match: re.Match[str]) -> str:
+    weight = re.search(r"\b(bold|\d{3})\b", match[1])
+    return f"font-size: {match[2]}px" + (f"; font-weight: {weight[1]}" if weight else "")
+
+
+def _light_dark(color: str) -> str:
+    if color == "#ffffff":
+        return GROUND
+    dark = dark_color(color)
+    return color if dark == color else f"light-dark({color}, {dark})"
+
+
+def _rounded(match: re.Match[str]) -> str:
+    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
