@@ -101,6 +101,26 @@ def styles_for(policies: Sequence[str]) -> list[Style]:
     return styles
 
 
+def distinct_styles(names: Sequence[str]) -> dict[str, Style]:
+    """Styles of some names, with colours and markers of their own as far as there are enough.
+
+    A policy has its fixed style; another name takes what is free, from the one that its hash
+    chooses on.
+    """
+    styles: dict[str, Style] = {}
+    for name in sorted(set(names), key=lambda name: (name not in STYLES, name)):
+        wanted = style_of(name)
+        start = 0 if name in STYLES else _OTHER_COLORS.index(wanted.color)
+        wheel = [wanted.color, *_OTHER_COLORS[start:], *_OTHER_COLORS[:start]]
+        taken = {style.color for style in styles.values()}
+        color = next((color for color in wheel if color not in taken), wanted.color)
+        markers = [wanted.marker, *_OTHER_MARKERS, *(style.marker for style in STYLES.values())]
+        used = {style.marker for style in styles.values()}
+        marker = next((marker for marker in markers if marker not in used), wanted.marker)
+        styles[name] = Style(color, marker if name not in STYLES else wanted.marker)
+    return {name: styles[name] for name in names}
+
+
 # Bins of the overlap with the ground truth, from lost to found: orange to blue, which colour-blind
 # readers can tell apart, on light and dark ground.
 OVERLAP_COLORS = ("#B84A00", "#F0913A", "#CDBF8C", "#7FB2DC", "#1F6FB5")

@@ -62,7 +62,7 @@ def event_plot(table: Table) -> Figure | None:
     panels[0].set_yticks(range(len(labels)), names, parse_math=False)
     panels[0].set_ylim(len(labels) - 0.4, -0.6)  # the table's order, from above
     panels[0].set_xlim(*_limits(gaps))
-    panels[0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    panels[0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     panels[0].xaxis.set_major_formatter(lambda x, _: number(x, 2, signed=True))
     base = one_line(table.baseline or "")
     figure.supxlabel(
