@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 SCORE_COLOR, IOU_COLOR, BASELINE_COLOR = "#222222", "#8A3FA0", "#6A6A6A"
 _AWAY = "#DADADA"  # ground of frames where the object is absent
 _IOUS = (-0.06, 1.06)  # limits of the predicted IoU
+_FLOOR = -0.06  # of the panel of overlaps
 _ACROSS = 3  # columns at most
-_VECTORS = 2500  # up to so many frames of all policies stay vectors in SVG and PDF
+_VECTORS = 300  # up to so many frames stay vectors in SVG and PDF
 _LONGEST = 28  # letters of a policy's name
 _TEXT, _SMALL = 7.0, 6.5  # points
 
@@ -88,12 +89,12 @@ def memory_plot(timelines: Sequence[Timeline], title: str, baseline: str | None)
             draw_raster(panels.raster, timeline, count, width)
             _say_unknown(panels, timeline)
             _name(panels.overlap, timeline)
+            if i == len(row) - 1:
+                _label_right(panels)
             _set_ticks(panels, count, row)
             if i == 0:
                 _label_left(panels, width)
-            if i == len(row) - 1:
-                _label_right(panels)
-            if sum(map(len, timelines)) > _VECTORS:
+            if len(timeline) > _VECTORS:
                 _make_pixels(panels)
         top += _HEAD + _height(count) + _FOOT
     return figure
@@ -151,19 +152,24 @@ def _draw_overlap(axes: Axes, timeline: Timeline, reference: Timeline | None) ->
         alpha = 0.3 if away else 0.75
         add_polygons(axes, polygons, facecolor=OVERLAP_COLORS[place], alpha=alpha, lw=0)
     if reference is not None and reference is not timeline:
-        axes.plot(reference.overlap, color=BASELINE_COLOR, lw=0.7)
-    axes.plot(timeline.overlap, color="0.05", lw=0.9)
+        axes.plot(reference.overlap, color=BASELINE_COLOR, lw=0.8 * _thickness(timeline))
+    axes.plot(timeline.overlap, color="0.05", lw=_thickness(timeline))
     alone = _alone(timeline)
     axes.plot(alone, timeline.overlap[alone], ".", color="0.05", ms=2)
-    axes.set_ylim(-0.05, 1.05)
+    axes.set_ylim(_FLOOR, 1.05)
+
+
+def _thickness(timeline: Timeline) -> float:
+    """Of lines, in points."""
+    return 0.9 if len(timeline) <= 300 else 0.6
 
 
 def _below(timeline: Timeline, frames: list[int]) -> Polygon:
-    """The ground between a run of scored frames and 0."""
+    """The ground below a run of scored frames; a strip of it is left where the overlap is 0."""
     scored = np.flatnonzero(~np.isnan(timeline.overlap))
     x = np.array([frames[0] - 0.5, *frames, frames[-1] + 0.5])
     y = np.interp(x, scored, timeline.overlap[scored])
-    return np.column_stack([[x[0], *x, x[-1]], [0, *y, 0]])
+    return np.column_stack([[x[0], *x, x[-1]], [_FLOOR, *y, _FLOOR]])
 
 
 def _alone(timeline: Timeline) -> NDArray[np.intp]:
@@ -185,8 +191,8 @@ def _draw_scores(axes: Axes, timeline: Timeline, logits: tuple[float, float]) ->
     _shade_absence(axes, timeline)
     axes.axhline(0, color="0.6", lw=0.6, zorder=1)
     iou = np.interp(timeline.predicted_iou, _IOUS, logits)
-    axes.plot(iou, color=IOU_COLOR, lw=0.9)
-    axes.plot(timeline.object_score, color=SCORE_COLOR, lw=0.9)
+    axes.plot(iou, color=IOU_COLOR, lw=_thickness(timeline))
+    axes.plot(timeline.object_score, color=SCORE_COLOR, lw=_thickness(timeline))
     axes.set_ylim(*logits)
 
 
@@ -218,7 +224,7 @@ def _name(axes: Axes, timeline: Timeline) -> None:
     above: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
     axes.annotate("\N{BLACK SQUARE}", (0, 1), (-1, 8), color=color, fontsize=11, **above)
     axes.annotate(
-        name, (0, 1), (9, 8), fontsize=8.5, weight="bold", annotation_clip=False, **above
+        name, (0, 1), (11, 8), fontsize=8.5, weight="bold", annotation_clip=False, **above
     ).set_parse_math(False)
     mean_text = f"mean overlap {number(mean, 2)}"
     axes.annotate(mean_text, (1, 1), (0, 8), fontsize=_TEXT, ha="right", **above)
