@@ -66,10 +66,10 @@ def draw_frame(
     factor = max(1, -(-MIN_WIDTH // picture.shape[1]))
     canvas = picture.repeat(factor, 0).repeat(factor, 1)
     for index, shown in enumerate(objects):
-        _draw_mask(canvas, shown.mask.repeat(factor, 0).repeat(factor, 1), _color(index))
+        _draw_mask(canvas, shown.mask.repeat(factor, 0).repeat(factor, 1), object_color(index))
     position = f"frame {frame}" if num_frames is None else f"frame {frame} of {num_frames}"
     lines = [(position, (255, 255, 255))]
-    lines += [(shown.text, _color(index)) for index, shown in enumerate(objects)]
+    lines += [(shown.text, object_color(index)) for index, shown in enumerate(objects)]
     height, width = canvas.shape[0], canvas.shape[1]
     bottom = LINE * len(lines) + 6
     # Video codecs halve the colour planes, so both sides must be even.
@@ -157,7 +157,7 @@ def _draw_mask(canvas: Picture, mask: NDArray[np.bool_], color: tuple[int, int, 
     cv2.drawContours(canvas, contours, -1, color, 2)
 
 
-def _color(index: int) -> tuple[int, int, int]:
+def object_color(index: int) -> tuple[int, int, int]:
     """A bright colour for the index-th object; the palette's own are dark on black."""
     red, green, blue = davis_palette()[3 * (index + 1) : 3 * (index + 1) + 3]
     brightest = max(red, green, blue)

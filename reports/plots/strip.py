@@ -1,0 +1,128 @@
+"""A strip as a figure for papers: frames side by side, a row a policy, overlaps in the pictures."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.reports.pictures.outlines import casing_of, rgb
+from vot_memory.reports.plots.canvas import styled
+from vot_memory.reports.style import OVERLAP_COLORS, overlap_bin, style_of
+from vot_memory.reports.text import is_defined, number, one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vot_memory.reports.pictures.strips import Strip, StripRow
+
+# All lengths are pixels at this resolution, so that in the PNG file a pixel is a pixel.
+_DPI = 160
+_POINT = _DPI / 72
+_GAP = 5  # between pictures
+_EDGE = 10  # around everything
+_LINE = 22  # a line of text
+_LETTER = 12  # width of a letter of a row's name, roughly
+_NAME_LETTERS = 16  # a longer name is broken
+_NAME_LINES = 4
+_CAPTION = (
+    "Outlined: the policy's mask; dashed: the ground truth; below left: overlap of the two on this "
+    "frame (1 where an absent object was answered by an empty mask)."
+)
+
+
+def strip_plot(strip: Strip, title: str) -> Figure:
+    """Draw a strip, with its pictures at their own resolution.
+
+    Args:
+        strip: what `make_strip` made.
+        title: line above it.
+    """
+    return cast("Figure", _draw(strip, title))
+
+
+@styled
+def _draw(strip: Strip, title: str) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = [_broken(row.label) for row in strip.rows]
+    letters = max(len(line) for name in names for line in name.split("\n"))
+    left = _EDGE + letters * _LETTER + _EDGE
+    mosaic, across, down = _mosaic(strip.rows)
+    width = left + mosaic.shape[1] + _EDGE
+    heading = textwrap.wrap(one_line(title), int(width / 11.5))
+    caption = textwrap.wrap(_caption(strip), int(width / 8.7))
+    top = _EDGE + _LINE * (len(heading) + 1) + 6
+    height = top + mosaic.shape[0] + 6 + 17 * len(caption) + _EDGE
+
+    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
+    # Without interpolation, vector files hold the pictures pixel by pixel.
+    extent = (left, left + mosaic.shape[1], top + mosaic.shape[0], top)
+    axes.imshow(mosaic, extent=extent, interpolation="none", aspect="auto")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+
+    _write(axes, _EDGE, _EDGE, "\n".join(heading), size=10, va="top")
+    below = top + mosaic.shape[0] + 8
+    _write(axes, left, below, "\n".join(caption), size=6.5, color="0.35", va="top")
+    for frame, state, crop, x in zip(strip.frames, strip.states, strip.crops, across, strict=True):
+        said = [f"frame {frame}", state, "" if crop is None else "enlarged"]
+        words = " · ".join(word for word in said if word)
+        _write(axes, left + x, top - 5, words, size=7.5, color="0.2", va="bottom")
+    cell = strip.rows[0].pictures[0].shape[0]
+    for row, name, y in zip(strip.rows, names, down, strict=True):
+        color = style_of(row.policy).color if row.policy else "0.2"
+        middle = top + y + cell / 2
+        _write(axes, left - _EDGE, middle, name, size=8.5, color=color, ha="right", va="center")
+        for overlap, x in zip(row.overlaps, across, strict=True):
+            if is_defined(overlap):
+                _write_overlap(axes, left + x + 5, top + y + cell - 5, overlap)
+    return figure
+
+
+def _mosaic(rows: tuple[StripRow, ...]) -> tuple[NDArray[np.uint8], list[int], list[int]]:
+    """All pictures as one, RGB; where columns begin, and where rows begin, pixels."""
+    height, width = rows[0].pictures[0].shape[:2]
+    across = [i * (width + _GAP) for i in range(len(rows[0].pictures))]
+    down = [i * (height + _GAP) for i in range(len(rows))]
+    mosaic = np.full((down[-1] + height, across[-1] + width, 3), 255, np.uint8)
+    for row, y in zip(rows, down, strict=True):
+        for picture, x in zip(row.pictures, across, strict=True):
+            mosaic[y : y + height, x : x + width] = picture
+    return mosaic, across, down
+
+
+def _caption(strip: Strip) -> str:
+    if any(crop is not None for crop in strip.crops):
+        return f"{_CAPTION} Enlarged: only the part of the frame around the object and all masks."
+    return _CAPTION
+
+
+def _broken(name: str) -> str:
+    lines = textwrap.wrap(one_line(name), _NAME_LETTERS) or [""]
+    if len(lines) > _NAME_LINES:
+        lines = [*lines[: _NAME_LINES - 1], f"{lines[_NAME_LINES - 1][: _NAME_LETTERS - 1]}…"]
+    return "\n".join(lines)
+
+
+def _write(axes: Axes, x: float, y: float, text: str, *, size: float, **how: str) -> None:
+    axes.text(x, y, text, fontsize=size, parse_math=False, **how)  # type: ignore[arg-type]
+
+
+def _write_overlap(axes: Axes, x: float, y: float, overlap: float) -> None:
+    ground = OVERLAP_COLORS[overlap_bin(overlap) or 0]
+    ink = tuple(value / 255 for value in casing_of(rgb(ground)))
+    axes.text(
+        x + 3,
+        y - 3,
+        number(overlap, 2),
+        fontsize=6.5,
+        color=ink,
+        va="baseline",
+        bbox={"boxstyle": "square,pad=0.25", "facecolor": ground, "edgecolor": "none"},
+    )
