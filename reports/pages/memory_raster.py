@@ -10,6 +10,7 @@ import numpy as np
 
 from vot_memory.policy import ANCHOR, PROMPT
 from vot_memory.reports.style import overlap_bin
+from vot_memory.reports.text import count
 from vot_memory.reports.timeline import Memory, Timeline
 
 MAX_BARS = 360  # of one raster; more would be slow to show and too thin to see
@@ -24,8 +25,8 @@ class Bar(NamedTuple):
         begin, end: in frames; `end` is left out. slot: row of the raster.
         color: class of the overlap, worst of the bar: "q0" (lost) to "q4" (found), "qu" if it is
             not scored, "qp" of the prompt.
-        name: what is written in it where there is room.
-        anchor: whether an anchor is in it.
+        name: what is written in it where there is room; empty if stays are joined.
+        anchor: whether it is one.
         title: all of it in words.
     """
 
@@ -75,18 +76,19 @@ def find_ticks(timeline: Timeline, thinnest: int = 1) -> list[Ticks]:
 
     Where frames are too thin to be told apart, the worst overlap colours them together.
     """
-    worst: dict[int, float] = {}
+    columns: dict[int, list[int]] = {}
     for t in np.flatnonzero(timeline.discarded).tolist():
-        column = t // thinnest
-        worst[column] = float(np.fmin(worst.get(column, np.nan), timeline.overlap[t]))
-    columns: dict[str, list[int]] = {}
-    for column, overlap in worst.items():
-        columns.setdefault(color_class(overlap), []).append(column)
+        columns.setdefault(t // thinnest, []).append(t)
+    colored: dict[str, list[int]] = {}
+    for column, frames in columns.items():
+        worst = float(np.fmin.reduce(timeline.overlap[frames]))
+        colored.setdefault(color_class(worst), []).append(column)
     ticks = []
-    for color in sorted(columns):
-        spans = [(a * thinnest, b * thinnest) for a, b in runs_of(columns[color])]
-        runs = [(a, min(b, len(timeline))) for a, b in spans]
-        ticks.append(Ticks(color, runs, f"not remembered: {say_runs(runs)}"))
+    for color, own in sorted(colored.items()):
+        runs = [(a * thinnest, min(b * thinnest, len(timeline))) for a, b in runs_of(own)]
+        lost = sum(len(columns[column]) for column in own)
+        said = say_runs(runs) if thinnest == 1 else count(lost, "frame")
+        ticks.append(Ticks(color, runs, f"not remembered: {said}"))
     return ticks
 
 
@@ -144,7 +146,7 @@ def _bar(group: Seq[Memory], after: Seq[Memory] | None, length: int) -> Bar:
         slot=first.slot,
         color=PROMPT_CLASS if prompt else color_class(worst),
         name=("prompt" if prompt else str(first.frame)) if alone else "",
-        anchor=any(memory.tag == ANCHOR for memory in group),
+        anchor=all(memory.tag == ANCHOR for memory in group),
         title=_say_stay(first, after, length) if alone else _say_group(group, worst),
     )
 

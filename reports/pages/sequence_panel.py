@@ -18,7 +18,6 @@ from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.pages.timeline_svg import (
     Axes,
     event_class,
-    find_losses,
     make_axes,
     say_losses,
     say_panel,
@@ -155,7 +154,7 @@ def _run(timeline: Timeline, axes: Axes, row: Row) -> dict[str, Any]:
     return {
         "row": row,
         "timeline": timeline,
-        "losses": say_losses(find_losses(timeline)),
+        "losses": say_losses(timeline),
         "svg": timeline_svg(timeline, axes, say_panel(timeline, row.quality)),
     }
 
@@ -199,7 +198,14 @@ def _best(values: Seq[float]) -> str | None:
 
 
 def _strip(strip: Strip, labels: Seq[str]) -> dict[str, Any]:
-    return {"frames": strip.frames, "rows": [_strip_row(strip, row, labels) for row in strip.rows]}
+    said = [
+        ", ".join(filter(None, (state, "enlarged" if crop else "")))
+        for state, crop in zip(strip.states, strip.crops, strict=True)
+    ]
+    return {
+        "heads": list(zip(strip.frames, said, strict=True)),
+        "rows": [_strip_row(strip, row, labels) for row in strip.rows],
+    }
 
 
 def _strip_row(strip: Strip, row: StripRow, labels: Seq[str]) -> dict[str, Any]:

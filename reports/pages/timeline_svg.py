@@ -27,6 +27,7 @@ OVERLAP_HEIGHT, SCORE_HEIGHT, IOU_HEIGHT = 66, 36, 20
 ROW, STRIP, TICK = 12, 5, 7  # heights of a slot, an event and the row of forgotten frames
 _CAPTION = 14  # height
 _DIGIT = 5.4  # width
+_EDGED = 5  # width of bars that have room for an edge
 _NEAR = 9  # labels on an axis that are closer hide each other
 _LOSSES = 2  # losses that are told one by one
 
@@ -122,8 +123,11 @@ def find_losses(timeline: Timeline) -> list[Loss]:
     return losses
 
 
-def say_losses(losses: Seq[Loss]) -> str:
-    """Losses in words: "lost at frame 31, found again at 44"."""
+def say_losses(timeline: Timeline) -> str:
+    """When the object is lost, in words: "lost at frame 31, found again at 44"."""
+    if not (timeline.overlap[timeline.first_frame + 1 :] >= 0).any():
+        return "no frame is scored"
+    losses = find_losses(timeline)
     if not losses:
         return "never lost"
     parts = [_say_loss(loss) for loss in losses[:_LOSSES]]
@@ -182,6 +186,7 @@ def _layout(timeline: Timeline, axes: Axes) -> dict[str, object]:
         "zero": _percent(highest / span),
         "ious": _curve(timeline.predicted_iou),
         "bars": bars,
+        "dense": not all(bar.name for bar in bars) or len(bars) * _EDGED > timeline.slots * PLOT,
         "anchors": [bar for bar in bars if bar.anchor],
         "names": _names(bars, scale, raster),
         "ticks": ticks,
@@ -312,4 +317,4 @@ def _x_labels(frames: int, scale: float, bottom: int) -> list[Label]:
 def say_panel(timeline: Timeline, quality: float) -> str:
     """A panel in words."""
     where = f"{timeline.label} on object {timeline.object} of {timeline.sequence}"
-    return f"{where}: Q {number(quality)}, {say_losses(find_losses(timeline))}"
+    return f"{where}: Q {number(quality)}, {say_losses(timeline)}"
