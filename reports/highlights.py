@@ -67,6 +67,7 @@ def differing_frames(timelines: Sequence[Timeline], count: int) -> tuple[int, ..
         return ()
     overlaps = np.array([timeline.overlap for timeline in timelines])
     scored = np.flatnonzero(~np.isnan(overlaps).any(axis=0))
+    scored = scored[scored > timelines[0].first_frame]
     if len(scored) <= count:
         return tuple(scored.tolist())
     places = _places(overlaps[:, scored], count)
