@@ -96,7 +96,7 @@ def make_layout(size: tuple[int, int], panels: int) -> Layout:
         wide = (WIDEST - _GAP) / columns - _GAP
         return min(wide / width, high / height, most)
 
-    columns = max(range(1, panels + 1), key=lambda n: (scale(n), -(-panels % n)))
+    columns = max(range(1, panels + 1), key=lambda n: (scale(n), -(-panels % n), n))
     factor = scale(columns)
     return Layout(columns, (max(2, int(height * factor)), max(2, int(width * factor))))
 

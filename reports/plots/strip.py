@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vot_memory.reports.pictures.lettering import font
 from vot_memory.reports.pictures.outlines import casing_of, rgb
 from vot_memory.reports.plots.canvas import styled
 from vot_memory.reports.style import OVERLAP_COLORS, overlap_bin, style_of
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
 
 # All lengths are pixels at this resolution, so that in the PNG file a pixel is a pixel.
 _DPI = 160
-_POINT = _DPI / 72
 _GAP = 5  # between pictures
 _EDGE = 10  # around everything
 _LINE = 22  # a line of text
-_LETTER = 12  # width of a letter of a row's name, roughly
+_NAME_SIZE = 8.5  # of a row's name, points
 _NAME_LETTERS = 16  # a longer name is broken
 _NAME_LINES = 4
 _CAPTION = (
@@ -50,13 +50,16 @@ def _draw(strip: Strip, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     names = [_broken(row.label) for row in strip.rows]
-    letters = max(len(line) for name in names for line in name.split("\n"))
-    left = _EDGE + letters * _LETTER + _EDGE
+    letters = font(round(_NAME_SIZE * _DPI / 72))
+    widest = max(letters.getlength(line) for name in names for line in name.split("\n"))
+    left = _EDGE + round(widest) + _EDGE + 4
     mosaic, across, down = _mosaic(strip.rows)
     width = left + mosaic.shape[1] + _EDGE
     heading = textwrap.wrap(one_line(title), int(width / 11.5))
-    caption = textwrap.wrap(_caption(strip), int(width / 8.7))
-    top = _EDGE + _LINE * (len(heading) + 1) + 6
+    caption = textwrap.wrap(_caption(strip), int(mosaic.shape[1] / 8.7))
+    heads = _heads(strip)
+    deepest = max(head.count("\n") + 1 for head in heads)
+    top = _EDGE + _LINE * len(heading) + 19 * deepest + 8
     height = top + mosaic.shape[0] + 6 + 17 * len(caption) + _EDGE
 
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
@@ -70,15 +73,15 @@ def _draw(strip: Strip, title: str) -> Figure:
     _write(axes, _EDGE, _EDGE, "\n".join(heading), size=10, va="top")
     below = top + mosaic.shape[0] + 8
     _write(axes, left, below, "\n".join(caption), size=6.5, color="0.35", va="top")
-    for frame, state, crop, x in zip(strip.frames, strip.states, strip.crops, across, strict=True):
-        said = [f"frame {frame}", state, "" if crop is None else "enlarged"]
-        words = " · ".join(word for word in said if word)
-        _write(axes, left + x, top - 5, words, size=7.5, color="0.2", va="bottom")
+    for head, x in zip(heads, across, strict=True):
+        _write(axes, left + x, top - 5, head, size=7.5, color="0.2", va="bottom")
     cell = strip.rows[0].pictures[0].shape[0]
     for row, name, y in zip(strip.rows, names, down, strict=True):
         color = style_of(row.policy).color if row.policy else "0.2"
         middle = top + y + cell / 2
-        _write(axes, left - _EDGE, middle, name, size=8.5, color=color, ha="right", va="center")
+        _write(
+            axes, left - _EDGE, middle, name, size=_NAME_SIZE, color=color, ha="right", va="center"
+        )
         for overlap, x in zip(row.overlaps, across, strict=True):
             if is_defined(overlap):
                 _write_overlap(axes, left + x + 5, top + y + cell - 5, overlap)
@@ -95,6 +98,17 @@ def _mosaic(rows: tuple[StripRow, ...]) -> tuple[NDArray[np.uint8], list[int], l
         for picture, x in zip(row.pictures, across, strict=True):
             mosaic[y : y + height, x : x + width] = picture
     return mosaic, across, down
+
+
+def _heads(strip: Strip) -> list[str]:
+    """What stands above each column, in lines that it has room for."""
+    letters = int(strip.rows[0].pictures[0].shape[1] / 9.6)
+    heads = []
+    for frame, state, crop in zip(strip.frames, strip.states, strip.crops, strict=True):
+        said = [f"frame {frame}", state, "" if crop is None else "enlarged"]
+        words = " · ".join(word for word in said if word)
+        heads.append("\n".join(textwrap.wrap(words, letters, break_long_words=False)))
+    return heads
 
 
 def _caption(strip: Strip) -> str:

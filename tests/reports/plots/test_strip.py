@@ -1,0 +1,108 @@
+import base64
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vot_memory.reports.pictures.strips import Strip, StripRow
+from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.strip import strip_plot
+from vot_memory.reports.style import style_of
+
+SHAPE = (60, 100, 3)
+NAN = float("nan")
+
+
+def picture(value):
+    return np.full(SHAPE, (value, 0, 200), np.uint8)  # no text has such a colour
+
+
+def row(label, policy, overlaps):
+    pictures = tuple(picture(40 + 10 * i) for i in range(len(overlaps)))
+    return StripRow(label, policy, overlaps, pictures)
+
+
+@pytest.fixture
+def strip():
+    rows = (
+        row("ground truth", "", (NAN, NAN, NAN)),
+        row("fifo", "fifo", (0.913, NAN, 1.0)),
+        row("first (a=$x$) <b>", "first", (0.05, NAN, 0.0)),
+    )
+    crops = (None, None, (3, 4, 25, 15))
+    return Strip("a", "1", (2, 5, 130), rows, ("", "not annotated", "absent"), crops)
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_all_is_said_in_words(strip):
+    figure = strip_plot(strip, "a, object <1> $y$")
+    said = texts(figure)
+    assert said[0] == "a, object <1> $y$"
+    for words in ("frame 2", "frame 5 · not annotated", "frame 130 · absent · enlarged"):
+        assert words in [" ".join(text.split("\n")) for text in said]
+    assert [text for text in said if re.fullmatch(r"\d\.\d\d", text)] == [
+        "0.91",
+        "1.00",
+        "0.05",
+        "0.00",
+    ]
+    assert "first (a=$x$)\n<b>" in said
+    colors = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert colors["fifo"] == style_of("fifo").color
+    assert "Enlarged:" in " ".join(said)
+    whole = strip_plot(replace(strip, crops=(None,) * 3), "")
+    assert "Enlarged:" not in " ".join(texts(whole))
+    assert not any("nan" in text for text in said)
+
+
+def test_pictures_stand_in_the_files_pixel_by_pixel(strip, tmp_path):
+    import matplotlib as mpl
+
+    with mpl.rc_context({"figure.dpi": 37, "image.interpolation": "bicubic"}):
+        files = save(strip_plot(strip, "a"), tmp_path / "strip")
+    assert [file.suffix for file in files] == [".png", ".svg", ".pdf"]
+    svg = files[1].read_text()
+    (data,) = re.findall(r'xlink:href="data:image/png;base64,\s*([^"]+)"', svg)
+    embedded = np.array(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+    gap = (embedded.shape[1] - 3 * SHAPE[1]) // 2
+    expected = np.full((3 * SHAPE[0] + 2 * gap, 3 * SHAPE[1] + 2 * gap, 3), 255, np.uint8)
+    for r, own in enumerate(strip.rows):
+        for c, cell in enumerate(own.pictures):
+            y, x = r * (SHAPE[0] + gap), c * (SHAPE[1] + gap)
+            expected[y : y + SHAPE[0], x : x + SHAPE[1]] = cell
+    if (embedded != expected).any():  # some versions store images upside down and turn them
+        embedded = embedded[::-1]
+    assert (embedded == expected).all()
+    png = np.array(Image.open(files[0]).convert("RGB"))
+    for value in (40, 50, 60):  # a column each; overlaps hide a part of some pictures
+        rows, columns = np.nonzero((png == (value, 0, 200)).all(-1))
+        assert len(rows) >= 1.5 * SHAPE[0] * SHAPE[1]
+        assert np.ptp(columns) == SHAPE[1] - 1
+        assert np.ptp(rows) == expected.shape[0] - 1
+
+
+def test_files_are_the_same_bytes_each_time(strip, tmp_path):
+    first = [file.read_bytes() for file in save(strip_plot(strip, "a"), tmp_path / "one")]
+    second = [file.read_bytes() for file in save(strip_plot(strip, "a"), tmp_path / "two")]
+    assert first == second
+
+
+def test_many_policies_and_long_names(strip):
+    rows = (strip.rows[0], *(strip.rows[1]._replace(label="w" * 300 + str(i)) for i in range(12)))
+    figure = strip_plot(replace(strip, rows=rows), "t " * 300)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert height > 13 * SHAPE[0]
+    canvas = figure.canvas
+    canvas.draw()
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= width + 1, text.get_text()
+        assert box.y0 >= 0
+        assert box.y1 <= height
