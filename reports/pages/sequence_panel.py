@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vot_memory.datasets.sequence import ObjectTrack, Picture, Sequence
     from vot_memory.reports.gather import Section
     from vot_memory.reports.pictures.strips import Strip, StripRow
+    from vot_memory.reports.scores import RunScores
     from vot_memory.reports.timeline import Timeline
 
 _LABELS = {OCCLUDED: "occluded", LOOKALIKE: "lookalike_near"}  # event -> key of Sequence.labels
@@ -84,7 +85,8 @@ def panel_css() -> str:
 
 def _panel(section: Section, name: str, strips: Mapping[str, Strip]) -> dict[str, Any]:
     sequence = section.sequence(name)
-    labels = [run.label for run in section.runs_on(name)]
+    runs, signs = section.runs_on(name), section.table.signs
+    labels = [run.label for run in runs]
     tracks = sequence.objects if labels else ()
     blocks = [_block(section, sequence, track, strips.get(track.id)) for track in tracks]
     happening = {event for block in blocks for event in block["events"]}
@@ -92,7 +94,7 @@ def _panel(section: Section, name: str, strips: Mapping[str, Strip]) -> dict[str
         "name": name,
         "facts": _facts(sequence),
         "unfinished": _unfinished(section, name),
-        "policies": [_policy(section, label) for label in labels],
+        "policies": [_policy(run, signs[run.label]) for run in runs],
         "blocks": blocks,
         "signs": section.table.legend,
         "baseline": section.table.baseline if section.table.baseline in labels else None,
@@ -102,11 +104,10 @@ def _panel(section: Section, name: str, strips: Mapping[str, Strip]) -> dict[str
     }
 
 
-def _policy(section: Section, label: str) -> dict[str, Any]:
+def _policy(run: RunScores, sign: str) -> dict[str, str]:
     """A run's name with its signs and its colours on light and dark ground."""
-    style = style_of(section.table.row(label)["policy"])
-    name = one_line(label) + section.table.signs[label]
-    return {"name": name, "color": style.color, "dark": style.dark}
+    style = style_of(run.identity.policy)
+    return {"name": one_line(run.label) + sign, "color": style.color, "dark": style.dark}
 
 
 def _facts(sequence: Sequence) -> str:
