@@ -79,9 +79,8 @@ def difficulty_alt(table: Table) -> str:
         ends = [f"{name} {number(cells[d, name, span]['Q'])}" for d, name, span in levels]
         parts.append(f"{difficulty}: {', '.join(ends)}")
     text = f"Q of {one_line(label)} by difficulty of the video: {'; '.join(parts)}."
-    sure = sum(
-        _sure(cell) for own in table.overview["label"] for cell in _cells(table, own).values()
-    )
+    rows = [_cells(table, label) for label in table.overview["label"]]
+    sure = sum(_sure(row[level]) for row in rows for level in table.difficulty.levels)
     total = len(table.difficulty.levels) * (len(table.overview) - 1)
     if table.baseline is None or total == 0:
         return text

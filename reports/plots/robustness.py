@@ -58,11 +58,12 @@ def ar_plot(table: Table) -> Figure | None:
 def ar_alt(table: Table) -> str:
     """What the plot shows, in words."""
     rows = table.overview.dropna(subset=["A", "R"]).set_index("label")
-    most = [
-        f"{one_line(str(rows[measure].idxmax()))} has the highest {name} "
-        f"({number(float(rows[measure].max()))})"
-        for measure, name in (("A", "accuracy"), ("R", "robustness"))
-    ]
+    most = []
+    for measure, name in (("A", "accuracy"), ("R", "robustness")):
+        values = rows[measure].astype(float)
+        best = [one_line(str(label)) for label in values.index[values == values.max()]]
+        who = best[0] if len(best) == 1 else f"each of {len(best)}"
+        most.append(f"{who} has the highest {name} ({number(float(values.max()))})")
     text = f"Accuracy over robustness of {count(len(rows), 'row')}: {' and '.join(most)}."
     if table.baseline is None or table.baseline not in rows.index:
         return text

@@ -32,6 +32,8 @@ Curve = NDArray[np.float64]
 _LONGEST = 28  # letters of a policy's name in the legend
 _LINE = 0.19  # height in inches of a line of the legend
 _MARKS = 7  # markers on a line
+_STRONG = 12  # up to so many lines are strong; of more, the best and the baseline are
+_BEST = 6
 _HALF = int(np.argmin(np.abs(SUCCESS_THRESHOLDS - 0.5)))  # index of the threshold 0.5
 
 
@@ -81,12 +83,14 @@ def success_plot(table: Table) -> Figure | None:
     height = max(4.0 if base is None else 6.0, 1.3 + _LINE * len(ranked))
     figure, panels = new_figure(5.6 + legend, height, rows=1 if base is None else 2, share_y=False)
     styles = row_styles(table)
+    faint = set() if len(ranked) <= _STRONG else {*ranked[_BEST:]} - {table.baseline}
     for axes, below in zip(panels, (None, base), strict=False):
         for i, label in enumerate(ranked):
             values = curves[label] if below is None else curves[label] - below
-            _draw_line(
-                axes, values, styles[label], i, f"{curves[label].mean():.3f}  {names[label]}"
-            )
+            name = f"{number(float(curves[label].mean()))}  {names[label]}"
+            _draw_line(axes, values, styles[label], i, name)
+            if label in faint:
+                axes.lines[-1].set(alpha=0.4, linewidth=0.8, markersize=3.5)
         axes.grid(color="0.92", lw=0.7)
     panels[0].set(xlim=(0, 1), ylim=(0, 1.01), ylabel="success  (share of frames)")
     panels[0].set_yticks([0, 0.25, 0.5, 0.75, 1])
