@@ -1,17 +1,23 @@
-"""The tables of a report as files: CSV and Markdown."""
+"""The tables of a report as files: CSV with all numbers, Markdown and LaTeX for readers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vot_memory.reports.pages import objects_markdown
+from vot_memory.reports.pages.event_grids import difficulty_grid, event_grids
+from vot_memory.reports.pages.grids import Grid, further_grid, overview_grid, published_grid
+from vot_memory.reports.pages.latex import render_tables
+from vot_memory.reports.pages.markdown_grids import render_document
+from vot_memory.reports.pages.quality_grids import objects_grid, sequences_grid
 from vot_memory.reports.text import csv_cell
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from vot_memory.reports.tables.table import Table
+
+KINDS = ("csv", "md", "tex")
 
 
 def write_tables(folder: Path, table: Table, suffix: str = "") -> dict[str, Path]:
@@ -23,15 +29,35 @@ def write_tables(folder: Path, table: Table, suffix: str = "") -> dict[str, Path
         suffix: of the stems, to tell sections apart.
 
     Returns:
-        Kind of table and of file ("overview_csv", "objects_md") -> file.
+        Name of a table and kind of file ("overview_csv", "overview_md", "overview_tex") -> file.
     """
-    files = {}
+    files: dict[str, Path] = {}
+    grids = table_grids(table)
     for name, frame in _frames(table).items():
-        files[f"{name}_csv"] = folder / f"{name}{suffix}.csv"
-        _write_csv(frame, table, files[f"{name}_csv"])
-    files["objects_md"] = folder / f"objects{suffix}.md"
-    files["objects_md"].write_text(objects_markdown.render_objects(table), encoding="utf-8")
+        stem = folder / f"{name}{suffix}"
+        own = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in KINDS}
+        _write_csv(frame, table, own["csv"])
+        own["md"].write_text(render_document(grids[name], table.title), encoding="utf-8")
+        own["tex"].write_text(render_tables(grids[name], table.title, suffix), encoding="utf-8")
+        files |= {f"{name}_{kind}": file for kind, file in own.items()}
     return files
+
+
+def table_grids(table: Table) -> dict[str, list[Grid]]:
+    """The tables of a section by the stem of their files, ready to be printed."""
+    grids = {
+        "overview": [overview_grid(table)],
+        "sequences": [sequences_grid(table)],
+        "objects": [objects_grid(table)],
+        "events": event_grids(table),
+        **{further.name: [further_grid(table, further)] for further in table.further},
+    }
+    if table.difficulty is not None:
+        grids["difficulty"] = [difficulty_grid(table, table.difficulty)]
+    published = published_grid(table)
+    if published is not None:
+        grids["published"] = [published]
+    return grids
 
 
 def _frames(table: Table) -> dict[str, DataFrame]:
@@ -39,6 +65,8 @@ def _frames(table: Table) -> dict[str, DataFrame]:
     frames = {name: getattr(table, name) for name in ("overview", "sequences", "objects")}
     if table.events is not None:
         frames["events"] = table.events.rows
+    if table.difficulty is not None:
+        frames["difficulty"] = table.difficulty.rows
     frames |= {further.name: further.rows for further in table.further}
     if table.published is not None:
         frames["published"] = table.published.rows

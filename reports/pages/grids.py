@@ -6,8 +6,8 @@ Texts in grids are plain: whoever prints one escapes them for its format.
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vot_memory.metrics.vots import MEASURES
@@ -111,6 +111,7 @@ class Grid:
     Attributes:
         name: unique within a section; stem of a label. caption: what it shows, without a full stop.
         heads: of the columns. rows: in order. notes: what a reader has to know, in sentences.
+        below: what stands below the numbers, after the caption; may be empty.
     """
 
     name: str
@@ -118,6 +119,12 @@ class Grid:
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    below: str = ""
+
+    @property
+    def title(self) -> str:
+        """The caption, with what stands below the numbers."""
+        return f"{self.caption}; below it {self.below}" if self.below else self.caption
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -133,11 +140,17 @@ class Grid:
         """Only some columns, by index."""
         heads = tuple(self.heads[i] for i in chosen)
         rows = (row._replace(cells=tuple(row.cells[i] for i in chosen)) for row in self.rows)
-        return Grid(self.name, self.caption, heads, tuple(rows), self.notes)
+        return replace(self, heads=heads, rows=tuple(rows))
+
+    @property
+    def names(self) -> range:
+        """The columns on the left that say what a row is about."""
+        return range(len(list(takewhile(lambda head: not head.numeric, self.heads))))
 
     def of_groups(self, *groups: str) -> Grid:
         """The names and the columns of some groups."""
-        return self.columns([i for i, h in enumerate(self.heads) if i == 0 or h.group in groups])
+        chosen = [i for i, h in enumerate(self.heads) if i in self.names or h.group in groups]
+        return self.columns(chosen)
 
 
 def overview_grid(table: Table) -> Grid:

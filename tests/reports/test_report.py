@@ -19,11 +19,19 @@ FILES = [
     "plots/sequences.pdf",
     "plots/sequences.png",
     "plots/sequences.svg",
+    "plots/success.pdf",
+    "plots/success.png",
+    "plots/success.svg",
     "report.md",
     "tables/objects.csv",
     "tables/objects.md",
+    "tables/objects.tex",
     "tables/overview.csv",
+    "tables/overview.md",
+    "tables/overview.tex",
     "tables/sequences.csv",
+    "tables/sequences.md",
+    "tables/sequences.tex",
 ]
 
 
@@ -248,7 +256,7 @@ def test_the_terminal_shows_tables_within_80_columns(store, tmp_path):
     assert any(re.match(r"fifo +0\.600¹", line.strip()) for line in lines)
     assert any("0/0/3" in line.replace(" ", "") and "−0.200" in line for line in lines)  # noqa: RUF001
     assert max(map(len, lines[:-1])) <= 80
-    assert lines[-1].endswith("report.md")
+    assert lines[-1].endswith("index.html")
 
 
 def test_the_terminal_explains_only_what_it_shows(store, tmp_path, no_plots):
@@ -260,5 +268,5 @@ def test_the_terminal_explains_only_what_it_shows(store, tmp_path, no_plots):
     text, page = shown(report, 200), (tmp_path / "report" / "report.md").read_text()
     assert "Frames/s count encoding" in text
     assert not re.search("memory.path", text, re.IGNORECASE)
-    assert "| memory path, ms |" in page
+    assert "| memory path, ms ↓ |" in page
     assert "Memory path: ms per frame" in page
