@@ -20,14 +20,18 @@ _COLOR = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
 _FONT = re.compile(r"font:\s*([^;]*?)([\d.]+)px[^;]*")
 _NUMBER = re.compile(r"-?\d*\.\d+")
 _COORDINATES = ("d", "x", "y", "width", "height", "transform")
-_ROOT = "width: 100%; height: auto; white-space: pre; stroke-linejoin: round; stroke-linecap: butt"
+_ROOT = (
+    "width: 100%; max-width: calc(1.2 * var(--natural)); height: auto; white-space: pre; "
+    "stroke-linejoin: round; stroke-linecap: butt"
+)
 _HALO = f"paint-order: stroke; stroke: {GROUND}; stroke-width: 2px; stroke-linejoin: round"
 
 
 def inline_svg(figure: Figure, prefix: str = "plot", alt: str = "") -> str:
     """A figure as an <svg> element, the same text each time.
 
-    It takes the page's font and fills the width that it is given, up to a fifth more than its own.
+    It takes the page's font and fills the width that it is given, up to a fifth more than its own,
+    which pages find as `--natural`.
     Greys and policies' colours are `light-dark()`; white is `--plot-ground` where the page sets it.
 
     Args:
@@ -56,9 +60,9 @@ def inline_svg(figure: Figure, prefix: str = "plot", alt: str = "") -> str:
             element.set("class", styles.setdefault(style, f"{prefix}-{len(styles)}"))
     _merge_classes(root)
     sheet = "".join(f".{name}{{{style}}}" for style, name in styles.items())
-    widest = float(root.attrib["viewBox"].split()[2]) * 1.6  # points to pixels, and a fifth
+    natural = float(root.attrib["viewBox"].split()[2]) * 4 / 3  # points to pixels
     head = {"viewBox": root.attrib["viewBox"], "role": "img"}
-    head["style"] = f"{_ROOT}; max-width: {widest:.0f}px; fill: {_themed('#000000')}"
+    head["style"] = f"--natural: {natural:.0f}px; {_ROOT}; fill: {_themed('#000000')}"
     root.attrib = head
     for name, text in (("style", sheet), ("title", one_line(alt))):
         child = ET.Element(name)
