@@ -118,7 +118,7 @@ def _legend(comparison: Comparison, table: Table) -> list[str]:
 def _measures(comparison: Comparison) -> list[dict[str, Any]]:
     """Cells of the table of measures."""
     rows = []
-    for row in comparison.measures.to_dict("records"):
+    for row in comparison.rows():
         low, high = row["difference_low"], row["difference_high"]
         arrow = "↑" if row["higher_is_better"] else "↓"
         rows.append(
@@ -135,7 +135,7 @@ def _measures(comparison: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _apart(row: dict[Any, Any]) -> str:
+def _apart(row: dict[str, Any]) -> str:
     """Whether a is better or worse where the interval leaves 0 out, else empty."""
     low, high = row["difference_low"], row["difference_high"]
     if not is_defined(low) or low <= 0 <= high:

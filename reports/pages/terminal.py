@@ -2,57 +2,133 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
+from collections.abc import Sequence as Seq
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import MEASURES
-from vot_memory.reports.pages.markdown import PLACES, comparison
+from vot_memory.reports.pages.grids import comparison
+from vot_memory.reports.pages.markdown_grids import PLACES
 from vot_memory.reports.tables.events import FRAMES
 from vot_memory.reports.tables.published import SIGN
-from vot_memory.reports.text import MINUS, interval, is_defined, number, one_line
+from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
+    from rich.text import Text
 
+    from vot_memory.reports.gather import Gathered
     from vot_memory.reports.report import Report
     from vot_memory.reports.tables.events import EventTable
     from vot_memory.reports.tables.further import FurtherTable
     from vot_memory.reports.tables.table import Table
 
 NAMED = 320  # characters of missing names; a long run has hundreds of them
+FEW_RETURNS = 5  # below it a table of shares and delays says less than a sentence
+SHORT = 14  # letters of a name over a column
+LINE = 100  # letters of a line of prose, however wide the terminal
 _PLACE_STYLES = {1: "bold green", 2: "cyan", 3: "yellow"}
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print overview tables, what a reader has to know, and where the report stands."""
+    """Print overview tables, what a reader has to know, and where the page stands."""
     from rich.text import Text
 
-    gathered = report.gathered
-    if gathered.headline:
-        console.print(Text(gathered.headline, style="bold red"))
-        for line in gathered.incomplete:
-            named = shorten(one_line(line), NAMED, placeholder=" ... (report.md names all)")
-            console.print(Text(f"  {named}", style="red"))
+    print_gathered(report.gathered, console, "report.md")
+    console.print()
+    console.print("Report:", Text(str(report.folder / "index.html")), soft_wrap=True)
+
+
+def print_gathered(gathered: Gathered, console: Console, everything: str) -> None:
+    """Print overview tables and what a reader has to know.
+
+    Args:
+        gathered: at least one section.
+        console: where to.
+        everything: what names all that is too long for here.
+    """
+    print_incomplete(gathered, console, everything)
+    shared = _shared_notes(gathered.tables)
     for table in gathered.tables:
-        console.print()
-        console.print(Text(one_line(table.title), style="bold"))
+        print_title(table, console)
         console.print(_measures(table))
         if table.baseline is not None and len(table.overview) > 1:
             console.print(_comparison(table))
             if table.events is not None:
                 console.print(_parts(table, table.events))
         for further in table.further:
-            console.print(_further(table, further))
-        said = [] if table.published is None else [table.published.note]
-        for line in (*table.legend, *said, *table.notes):
-            console.print(Text(one_line(line), style="dim"))
+            if said := _few_returns(table, further):
+                print_prose([said], console)
+            else:
+                console.print(_further(table, further))
+        published = [] if table.published is None else [table.published.note]
+        for line in (*table.legend, *published):
+            console.print(prose(line, console, "dim"))
+        print_prose([note for note in table.notes if note not in shared], console, "dim")
+    if shared:
+        console.print()
+        print_prose(shared, console, "dim")
+
+
+def print_incomplete(gathered: Gathered, console: Console, everything: str) -> None:
+    """Print what is missing or failed, cut where it is long."""
+    from rich.text import Text
+
+    if not gathered.headline:
+        return
+    console.print(Text(gathered.headline, style="bold red"))
+    for line in gathered.incomplete:
+        cut = f" ... ({everything} names all)"
+        named = shorten(one_line(line), NAMED, placeholder=cut)
+        console.print(Text(f"  {named}", style="red"))
+
+
+def print_title(table: Table, console: Console) -> None:
+    """Print what the runs of a table agree in."""
+    from rich.text import Text
+
     console.print()
-    console.print("Report:", Text(str(report.folder / "report.md")), soft_wrap=True)
+    console.print(Text(one_line(table.title), style="bold"))
+
+
+def print_prose(sentences: Seq[str], console: Console, style: str = "") -> None:
+    """Print sentences as one paragraph; nothing if there are none."""
+    if sentences:
+        console.print(prose(" ".join(sentences), console, style))
+
+
+def prose(text: str, console: Console, style: str = "") -> Text:
+    """Text in lines that are short enough to read, also in a file."""
+    from rich.text import Text
+
+    return Text(fill(one_line(text), min(console.width, LINE)), style=style)
+
+
+def _shared_notes(tables: Seq[Table]) -> list[str]:
+    """What holds for every one of several tables."""
+    if len(tables) < 2:
+        return []
+    return [note for note in tables[0].notes if all(note in table.notes for table in tables)]
+
+
+def _few_returns(table: Table, further: FurtherTable) -> str:
+    """Who found how many, where they are so few that a sentence says it; else empty."""
+    if further.name != "returns" or len(set(further.rows["returns"])) > 1:
+        return ""
+    total = int(further.rows["returns"].iloc[0])
+    if total >= FEW_RETURNS:
+        return ""
+    found: dict[int, list[str]] = {}
+    for label in further.rows["label"]:
+        number_found = round(further.row(label)["found"] * total)
+        found.setdefault(number_found, []).append(one_line(label) + table.signs[label])
+    who = "; ".join(f"{n} by {', '.join(found[n])}" for n in sorted(found, reverse=True))
+    return f"{count(total, 'return')} after an absence, found again: {who}."
 
 
 def _measures(table: Table) -> Grid:
-    grid = _grid("policy", "Q", "95% interval", *(m.label for m in MEASURES[1:]))
+    grid = new_grid("policy", "Q", "95% interval", *(m.label for m in MEASURES[1:]))
     for label in table.overview["label"]:
         row = table.row(label)
         cells = [_ranked(table.ranks, label, m.label, row[m.label]) for m in MEASURES]
@@ -61,13 +137,13 @@ def _measures(table: Table) -> Grid:
     for row in [] if table.published is None else table.published.records():
         values = [row[m.label] for m in MEASURES]
         cells = [number(value, 4) if is_defined(value) else "" for value in values]
-        grid.add_row(_literal(row["method"] + SIGN), cells[0], "", *cells[1:], style="dim")
+        grid.add_row(literal(row["method"] + SIGN), cells[0], "", *cells[1:], style="dim")
     return grid
 
 
 def _comparison(table: Table) -> Grid:
-    base = one_line(table.baseline or "")
-    grid = _grid(
+    base = _stacked(table.baseline)
+    grid = new_grid(
         "policy", f"Q {MINUS} {base}", "95% interval", "better/equal/worse", "p (Holm)", "fps"
     )
     for label in table.overview["label"]:
@@ -82,7 +158,7 @@ def _parts(table: Table, events: EventTable) -> Grid:
     """How much of the difference in Q comes from the frames of each event."""
     kinds = events.kinds(FRAMES)
     heads = (kind.replace(" ", "\n") for kind in kinds)
-    grid = _grid(f"Q {MINUS} {one_line(table.baseline or '')} from", *heads, "all\nframes")
+    grid = new_grid(f"Q {MINUS} {one_line(table.baseline or '')} from", *heads, "all\nframes")
     for label in table.overview["label"]:
         if label != table.baseline:
             parts = [*events.parts(label), sum(events.parts(label))]
@@ -97,8 +173,8 @@ def _further(table: Table, further: FurtherTable) -> Grid:
     heads = [column.head.replace(" ", "\n") for column in columns]
     if compared:
         measure = further.compared.head.replace(" ", "\n")
-        heads += [f"{measure}\n{MINUS} {one_line(table.baseline or '')}", "95% interval"]
-    grid = _grid("policy", *heads)
+        heads += [f"{measure}\n{MINUS} {_stacked(table.baseline)}", "95% interval"]
+    grid = new_grid("policy", *heads)
     for label in further.rows["label"]:
         row = further.row(label)
         cells = [_ranked(further.ranks, label, c.name, row[c.name], c.digits) for c in columns]
@@ -108,7 +184,14 @@ def _further(table: Table, further: FurtherTable) -> Grid:
     return grid
 
 
-def _grid(*heads: str) -> Grid:
+def _stacked(baseline: str | None) -> str:
+    """The baseline's name as a head that stays narrow."""
+    name = one_line(baseline or "")
+    return name if len(name) <= SHORT else name.replace(" ", "\n")
+
+
+def new_grid(*heads: str) -> Grid:
+    """A table of names and numbers, without rows yet."""
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text
@@ -126,10 +209,11 @@ def _grid(*heads: str) -> Grid:
 
 
 def _name(table: Table, label: str) -> str:
-    return _literal(label + table.signs[label])
+    return literal(label + table.signs[label])
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A name as one line without markup."""
     from rich.markup import escape
 
     return escape(one_line(text))

@@ -103,8 +103,12 @@ class Comparison:
     @property
     def quality(self) -> dict[str, Any]:
         """The row of Q; {} where no video has a Q of both."""
-        rows = self.measures[self.measures["measure"] == "Q"].to_dict("records")
-        return {str(name): value for name, value in rows[0].items()} if rows else {}
+        return next((row for row in self.rows() if row["measure"] == "Q"), {})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of `measures` as dicts of its columns."""
+        records = self.measures.to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in records]
 
     def swapped(self) -> Comparison:
         """The same with a and b exchanged."""
@@ -128,20 +132,24 @@ class Comparison:
         )
 
 
-def find_label(table: Table, name: str) -> str:
-    """The label of the one run that a name means: a label, else a policy.
+def find_run(labels: Seq[str], policies: Seq[str], name: str) -> int:
+    """Index of the one run that a name means: by its label, else by its policy.
+
+    Args:
+        labels: of the runs.
+        policies: of the same runs.
+        name: what to look for.
 
     Raises:
         InputError: there is no such run, or the policy has several.
     """
-    labels = [run.label for run in table.runs]
     if name in labels:
-        return name
-    found = [run.label for run in table.runs if run.identity.policy == name]
+        return labels.index(name)
+    found = [i for i, policy in enumerate(policies) if policy == name]
     if not found:
         raise unknown("policy", name, labels)
     if len(found) > 1:
-        which = ", ".join(repr(label) for label in found)
+        which = ", ".join(repr(labels[i]) for i in found)
         raise InputError(f"{name!r} has {len(found)} runs here: name one of {which}.")
     return found[0]
 
@@ -157,11 +165,12 @@ def compare(table: Table, a: str, b: str) -> Comparison:
     Raises:
         InputError: a name is unknown or means several runs, or both mean the same.
     """
-    labels = find_label(table, a), find_label(table, b)
-    if labels[0] == labels[1]:
-        raise InputError(f"Both names mean the run {labels[0]!r}: name two different ones.")
-    runs = {run.label: run for run in table.runs}
-    return compare_runs(runs[labels[0]], runs[labels[1]])
+    labels = [run.label for run in table.runs]
+    policies = [run.identity.policy for run in table.runs]
+    first, second = (find_run(labels, policies, name) for name in (a, b))
+    if first == second:
+        raise InputError(f"Both names mean the run {labels[first]!r}: name two different ones.")
+    return compare_runs(table.runs[first], table.runs[second])
 
 
 def compare_runs(a: RunScores, b: RunScores) -> Comparison:
@@ -221,33 +230,40 @@ def _outcomes(a: RunScores, b: RunScores, common: Seq[str]) -> tuple[tuple[Part,
 
     wanted = set(common)
     keys = [key for key in a.frames if key[0] in wanted]
-    pairs = [(a.frames[key], b.frames[key]) for key in keys]
-    scored = np.array([pair[0].scored.sum() for pair in pairs], dtype=float)
-    sums, frames = np.zeros((len(keys), len(OUTCOMES), 2)), np.zeros((len(OUTCOMES), 2), int)
-    if pairs:
-        own, other = (
-            [np.concatenate([getattr(pair[side], name) for pair in pairs]) for name in _COLUMNS]
-            for side in (0, 1)
-        )
-        objects = np.repeat(np.arange(len(keys)), [len(pair[0].overlap) for pair in pairs])
-        difference = np.nan_to_num(own[0] - other[0])
-        cell = (objects * len(OUTCOMES) + _kinds(own, other)) * 2 + (difference < 0)
-        sums = np.bincount(cell, difference, sums.size).reshape(sums.shape)
-        moved = np.bincount(cell[difference != 0] % frames.size, minlength=frames.size)
-        frames = moved.reshape(frames.shape)
+    sums, moved = _share_frames(a, b, keys)
+    scored = np.array([a.frames[key].scored.sum() for key in keys], dtype=float)
     scored[scored == 0] = np.nan  # without scored frames there is no Q either
-    columns = [(kind, side) for kind in OUTCOMES for side in ("gain", "loss")]
-    shares = pd.DataFrame(
-        sums.reshape(len(keys), len(columns)) / scored[:, None],
-        columns=pd.MultiIndex.from_tuples(columns),
+    objects = pd.DataFrame(
+        (sums / scored[:, None, None]).reshape(len(keys), moved.size),
+        index=pd.Index([key[0] for key in keys], name="sequence"),
     )
-    videos = shares.groupby([key[0] for key in keys], sort=False).mean()
-    means = videos.mean().to_numpy().reshape(frames.shape) if len(videos) else np.zeros((4, 2))
+    videos = objects.groupby(level=0, sort=False).mean()
+    means = videos.mean().to_numpy(float).reshape(moved.shape)
     parts = tuple(
-        Part(kind, int(frames[i].sum()), float(means[i, 0]), float(means[i, 1]))
-        for i, kind in enumerate(OUTCOMES)
+        Part(kind, int(count.sum()), float(gain), float(loss))
+        for kind, count, (gain, loss) in zip(OUTCOMES, moved, means, strict=True)
     )
-    return parts, pd.DataFrame({kind: videos[kind].sum(axis=1, skipna=False) for kind in OUTCOMES})
+    net = videos.to_numpy(float).reshape(-1, *moved.shape).sum(axis=2)
+    return parts, pd.DataFrame(net, index=videos.index, columns=list(OUTCOMES))
+
+
+def _share_frames(
+    a: RunScores, b: RunScores, keys: Seq[tuple[str, str]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sums of the differences of objects by kind and sign, [O, 4, 2], and their counts, [4, 2]."""
+    sums = np.zeros((len(keys), len(OUTCOMES), 2))
+    if not keys:
+        return sums, np.zeros(sums.shape[1:], np.int64)
+    own, other = (
+        [np.concatenate([getattr(run.frames[key], name) for key in keys]) for name in _COLUMNS]
+        for run in (a, b)
+    )
+    objects = np.repeat(np.arange(len(keys)), [len(a.frames[key].overlap) for key in keys])
+    difference = np.nan_to_num(own[0] - other[0])
+    cell = (objects * len(OUTCOMES) + _kinds(own, other)) * 2 + (difference < 0)
+    sums += np.bincount(cell, difference, sums.size).reshape(sums.shape)
+    counts = np.bincount(cell[difference != 0], minlength=sums.size).reshape(sums.shape)
+    return sums, counts.sum(axis=0)
 
 
 _COLUMNS = ("overlap", "visible", "predicted")  # of `FrameOverlaps`
@@ -278,7 +294,7 @@ def _events(a: RunScores, b: RunScores, common: Seq[str]) -> tuple[Part, ...]:
     shares = (_event_shares(a, common) - _event_shares(b, common)).unstack("event")
     rest = _scored(a, common)["Q"] - _scored(b, common)["Q"] - shares.sum(axis=1)
     shares[PROMPT] = rest.where(rest.abs() > 1e-12, 0.0)  # rounding is no part
-    defined = _scored(a, common)["frames"] > 0
+    defined = (_scored(a, common)["frames"] > 0).reindex(shares.index)
     videos = shares[defined].fillna(0.0).groupby("sequence", sort=False).mean()
     happens = a.events[a.events["sequence"].isin(list(common))]
     frames = happens.groupby("event")["frames"].sum()
@@ -305,10 +321,11 @@ def _scored(run: RunScores, common: Seq[str]) -> DataFrame:
 def _event_shares(run: RunScores, common: Seq[str]) -> Series:
     """How much of an object's Q comes from an event, by (sequence, object, event)."""
     chosen = run.events[run.events["sequence"].isin(list(common))]
-    chosen = chosen.set_index(["sequence", "object", "event"])
+    scored = _scored(run, common)["frames"].rename("scored").reset_index()
+    chosen = chosen.merge(scored, on=["sequence", "object"])
     covered = (chosen["overlap"] * chosen["frames"]).fillna(0.0)
-    scored = _scored(run, common)["frames"]
-    return covered / scored.where(scored > 0).reindex(covered.index.droplevel("event")).to_numpy()
+    chosen["share"] = covered / chosen["scored"].where(chosen["scored"] > 0)
+    return chosen.set_index(["sequence", "object", "event"])["share"]
 
 
 def _returns(a: RunScores, b: RunScores, common: Seq[str]) -> Returns:

@@ -17,12 +17,12 @@ from vot_memory.reports.text import count, interval, number, one_line, p_value
 _LEVEL = 0.05  # of the test
 LEAST = 0.0005  # what prints as 0.000 explains nothing
 _WHERE = {  # kind -> where the first gains on the other, where it loses
-    OVERLAP: ("both track and its mask fits better", "both track and the mask of {b} fits better"),
-    DRIFTED: ("{b} drifted and it tracks", "it drifted and {b} tracks"),
-    MISSED: ("{b} gives no mask and it tracks", "it gives no mask and {b} tracks"),
+    OVERLAP: ("both track and {a} fits better", "both track and {b} fits better"),
+    DRIFTED: ("{b} drifted and {a} tracks", "{a} drifted and {b} tracks"),
+    MISSED: ("{b} gives no mask and {a} tracks", "{a} gives no mask and {b} tracks"),
     HALLUCINATED: (
         "the object is absent and only {b} shows a mask",
-        "the object is absent and only it shows a mask",
+        "the object is absent and only {a} shows a mask",
     ),
 }
 
@@ -57,10 +57,10 @@ def explain(comparison: Comparison) -> str:
     least = min(comparison.outcomes, key=lambda part: part.net)
     said = []
     if most.net >= LEAST:
-        where = _WHERE[most.kind][0].format(b=b)
+        where = _WHERE[most.kind][0].format(a=a, b=b)
         said.append(f"gains most where {where} ({number(most.net, signed=True)})")
     if least.net <= -LEAST:
-        where = _WHERE[least.kind][1].format(b=b)
+        where = _WHERE[least.kind][1].format(a=a, b=b)
         said.append(f"loses most where {where} ({number(least.net, signed=True)})")
     return f"{a} {', and '.join(said)}." if said else ""
 

@@ -1,0 +1,126 @@
+"""The comparison of two runs in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from typing import TYPE_CHECKING, Any
+
+from vot_memory.reports.pages.pair_panel import NAMES, tell_cause, tell_returns
+from vot_memory.reports.pages.terminal import (
+    SHORT,
+    literal,
+    new_grid,
+    print_prose,
+    print_title,
+    prose,
+)
+from vot_memory.reports.tables.comparison import Comparison, Part
+from vot_memory.reports.tables.finding import (
+    LEAST,
+    better_equal_worse,
+    explain,
+    find_caveats,
+    find_words,
+)
+from vot_memory.reports.tables.table import Table
+from vot_memory.reports.text import interval, is_defined, number, one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+_HALF = 14  # letters of a bar, on either side
+_EXTREMES = 5  # videos in rows, on either side
+
+
+def print_comparison(table: Table, comparison: Comparison, console: Console) -> None:
+    """Print what tells two runs apart: the finding, measures, parts of Q, and videos."""
+    print_title(table, console)
+    console.print(prose(find_words(comparison), console, "bold"))
+    if reason := explain(comparison):
+        console.print(prose(reason, console))
+    if comparison.quality:
+        console.print(_measures(table, comparison))
+        console.print(_parts(table, comparison))
+        console.print(_videos(table, comparison))
+    if said := tell_returns(comparison):
+        console.print(prose(said, console))
+    used = table.signs[comparison.a] + table.signs[comparison.b]
+    for line in table.legend:
+        if line[0] in used:
+            console.print(prose(line, console, "dim"))
+    print_prose(find_caveats(comparison), console, "dim")
+
+
+def _heads(table: Table, comparison: Comparison) -> tuple[str, str]:
+    return _head(table, comparison.a), _head(table, comparison.b)
+
+
+def _head(table: Table, label: str) -> str:
+    name = one_line(label) + table.signs[label]
+    return name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
+
+
+def _measures(table: Table, comparison: Comparison) -> Grid:
+    heads = ("difference", "95% interval", "better/\nequal/worse")
+    grid = new_grid("measure", *_heads(table, comparison), *heads)
+    for row in comparison.rows():
+        arrow = "↑" if row["higher_is_better"] else "↓"
+        grid.add_row(
+            f"{NAMES.get(row['measure'], row['measure'])} {arrow}",
+            number(row["a"]),
+            number(row["b"]),
+            _colored(row),
+            interval(row["difference_low"], row["difference_high"], signed=True),
+            "/".join(map(str, better_equal_worse(row))),
+        )
+    return grid
+
+
+def _colored(row: dict[str, Any]) -> str:
+    """The difference, coloured where its interval leaves 0 out."""
+    low, high = row["difference_low"], row["difference_high"]
+    text = number(row["difference"], signed=True)
+    if not is_defined(low) or low <= 0 <= high:
+        return text
+    better = (low > 0) == row["higher_is_better"]
+    return f"[{'blue' if better else 'dark_orange3'}]{text}[/]"
+
+
+def _parts(table: Table, comparison: Comparison) -> Grid:
+    a, b = _heads(table, comparison)
+    grid = new_grid("difference in Q by", f"{b} gains", f"{a} gains", "net")
+    grid.columns[2].justify = "left"
+    parts = [*comparison.outcomes, *comparison.events]
+    scale = _HALF / max(*(max(part.gain, -part.loss) for part in parts), LEAST)
+    _add_parts(grid, comparison.outcomes, scale)
+    grid.add_section()
+    _add_parts(grid, comparison.events, scale)
+    return grid
+
+
+def _add_parts(grid: Grid, parts: Seq[Part], scale: float) -> None:
+    for part in parts:
+        loss, gain = _bar(-part.loss * scale, "▕"), _bar(part.gain * scale, "▏")
+        net = number(part.net, signed=True)
+        grid.add_row(part.kind, f"[dark_orange3]{loss}[/]", f"[blue]{gain}[/]", net)
+
+
+def _bar(size: float, least: str) -> str:
+    """A bar of whole letters; a thin one for what is less."""
+    return "█" * round(size) or (least if size > 0 else "")
+
+
+def _videos(table: Table, comparison: Comparison) -> Grid:
+    grid = new_grid("video", *_heads(table, comparison), "difference", "mostly")
+    records = comparison.videos.dropna(subset=["difference"]).to_dict("records")
+    rows = [{str(key): value for key, value in row.items()} for row in records]
+    better = [row for row in rows if row["difference"] >= LEAST][:_EXTREMES]
+    worse = [row for row in rows if row["difference"] <= -LEAST][-_EXTREMES:]
+    for chosen in (better, worse):
+        for row in chosen:
+            gap = number(row["difference"], signed=True)
+            numbers = (number(row["a"]), number(row["b"]), gap)
+            grid.add_row(literal(row["sequence"]), *numbers, tell_cause(row))
+        grid.add_section()
+    return grid
