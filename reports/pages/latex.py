@@ -44,7 +44,7 @@ _SIGNS = {
     **{sign: f"\\{sign}" for sign in "{}$&#_%"},
     "\N{NO-BREAK SPACE}": "~",
     "\N{MINUS SIGN}": "$-$",
-    "\N{EN DASH}": "--",
+    "\N{EN DASH}": r"\textendash{}",
     "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{MIDDLE DOT}": r"$\cdot$",
