@@ -46,7 +46,8 @@ def _spread(section: Section) -> dict[str, float]:
     """Largest minus smallest Q of the ranked runs on each video where there is one."""
     rows = section.table.sequences
     quality = rows[~rows["policy"].isin(UNRANKED)].dropna(subset="Q").groupby("sequence")["Q"]
-    return {str(name): float(gap) for name, gap in (quality.max() - quality.min()).items()}
+    gaps = quality.max() - quality.min()
+    return {str(name): round(float(gap), 9) for name, gap in gaps.items()}  # equal ones are ties
 
 
 def differing_frames(timelines: Sequence[Timeline], count: int) -> tuple[int, ...]:

@@ -41,6 +41,19 @@ def test_rows_without_rank_do_not_count(results):
     assert choose(made, 1, ()) == ("a",)
 
 
+def test_equal_differences_go_by_name(results):
+    """Each is 0.1, from other values."""
+    names = "hbgcfdea"
+    store = results(*map(sequence, names))
+    levels = {name: 10 * (i + 1) for i, name in enumerate(names)}
+    folders = [
+        store.run("fifo", levels),
+        store.run("first", {name: level + 10 for name, level in levels.items()}),
+    ]
+    (made,) = make_sections(folders, lambda name: store.split, "fifo").sections
+    assert choose(made, 8, ()) == tuple("abcdefgh")
+
+
 def test_never_more_than_are_finished(section):
     assert choose(section, 100, ()) == ("b", "c", "a", "d")
 
