@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,12 @@ _NAME_SIZE = 8.5  # of a row's name, points
 _NAME_LETTERS = 16  # a longer name is broken
 _NAME_LINES = 4
 _CAPTION = (
-    "Outlined: the policy's mask; dashed: the ground truth; below left: overlap of the two on this "
+    "Outlined: the policy's mask; dashed: the ground truth; above left: overlap of the two on this "
     "frame (1 where an absent object was answered by an empty mask)."
 )
 
 
+@styled
 def strip_plot(strip: Strip, title: str) -> Figure:
     """Draw a strip, with its pictures at their own resolution.
 
@@ -41,11 +42,6 @@ def strip_plot(strip: Strip, title: str) -> Figure:
         strip: what `make_strip` made.
         title: line above it.
     """
-    return cast("Figure", _draw(strip, title))
-
-
-@styled
-def _draw(strip: Strip, title: str) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -84,7 +80,7 @@ def _draw(strip: Strip, title: str) -> Figure:
         )
         for overlap, x in zip(row.overlaps, across, strict=True):
             if is_defined(overlap):
-                _write_overlap(axes, left + x + 5, top + y + cell - 5, overlap)
+                _write_overlap(axes, left + x + 6, top + y + 6, overlap)
     return figure
 
 
@@ -105,9 +101,9 @@ def _heads(strip: Strip) -> list[str]:
     letters = int(strip.rows[0].pictures[0].shape[1] / 9.6)
     heads = []
     for frame, state, crop in zip(strip.frames, strip.states, strip.crops, strict=True):
-        said = [f"frame {frame}", state, "" if crop is None else "enlarged"]
-        words = " · ".join(word for word in said if word)
-        heads.append("\n".join(textwrap.wrap(words, letters, break_long_words=False)))
+        more = " · ".join(word for word in (state, "" if crop is None else "enlarged") if word)
+        words = f"frame {frame} · {more}" if more else f"frame {frame}"
+        heads.append(words if len(words) <= letters else f"frame {frame}\n{more}")
     return heads
 
 
@@ -132,11 +128,11 @@ def _write_overlap(axes: Axes, x: float, y: float, overlap: float) -> None:
     ground = OVERLAP_COLORS[overlap_bin(overlap) or 0]
     ink = tuple(value / 255 for value in casing_of(rgb(ground)))
     axes.text(
-        x + 3,
-        y - 3,
+        x + 2,
+        y + 3,
         number(overlap, 2),
         fontsize=6.5,
         color=ink,
-        va="baseline",
+        va="top",
         bbox={"boxstyle": "square,pad=0.25", "facecolor": ground, "edgecolor": "none"},
     )
