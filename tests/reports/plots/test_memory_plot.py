@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch
 
 from vot_memory.policy import ANCHOR, PROMPT, RECENT
-from vot_memory.reports.plots.canvas import inline_svg, save
+from vot_memory.reports.plots.canvas import save
 from vot_memory.reports.plots.memory import BASELINE_COLOR, memory_plot
 from vot_memory.reports.plots.raster import OUTLINE, PROMPT_COLOR
 from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR
@@ -197,7 +197,6 @@ def test_any_length(frames, tmp_path):
     overlap = np.where(np.arange(frames) == 0, NAN, 0.7)
     run = timeline(overlap=overlap, memories=(Memory(0, 0, 0, frames, PROMPT, NAN),))
     figure = memory_plot([run, timeline("x", np.full(frames, NAN))], "t", "fifo")
-    assert "nan" not in inline_svg(figure)
     svg = save(figure, tmp_path / "plot")[1]
     assert (b"<image" in svg.read_bytes()) == (frames > 300), "long videos are stored as pixels"
 
@@ -208,5 +207,4 @@ def test_the_same_timelines_give_the_same_bytes_and_names_are_literal(tmp_path):
     first = save(memory_plot(runs, f"{name}\nof $x$", name), tmp_path / "a")
     again = save(memory_plot(runs, f"{name}\nof $x$", name), tmp_path / "b")
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
-    page = inline_svg(memory_plot(runs, name, name))
-    assert "<script>" not in page
+    assert name in texts(memory_plot(runs, "t", name)), "and matplotlib took it for no formula"
