@@ -22,11 +22,11 @@ _OPENING = r"""% Needs \usepackage{booktabs} and nothing else.
 % table* spans both columns of a page where there are two. Lengths fit a text width of 345 pt.
 """
 _TEXT = 345  # points, the narrowest text that papers have: LNCS, article
-_NAME = 26  # digits of a name before it is broken
+_NAME = 26  # letters of a name before it is broken
 _HEAD = 10  # digits of a head before it is broken
 _NARROW, _WIDE = " .,:;/()[]|-fijlrt", "+%@mwMW\N{MINUS SIGN}"
 _LINES = 52  # of a page
-_FRAME = 5  # lines for heads and rules
+_RULES = 4  # lines for rules and a group's head
 _WAITING = 16  # floats; LaTeX takes few more that wait for a page
 _BOLD = "Bold: the best; underlined: the second."
 _SIGNS = {
@@ -147,25 +147,38 @@ def _floats(grid: Grid, setting: str, suffix: str) -> str:
 
 def _pages(blocks: Seq[Grid]) -> list[list[str]]:
     """Tabulars, as many on a page as it holds."""
-    rows = blocks[0].rows
-    height = 2.2 if any(_below(block) for block in blocks) else 1
-    step = int((_LINES - _FRAME) / height)
-    starts = range(0, len(rows), step)
-    parts = [replace(own, rows=own.rows[at : at + step]) for at in starts for own in blocks]
+    heights = [max(map(_height, rows)) for rows in zip(*(own.rows for own in blocks), strict=True)]
+    frame = _RULES + max(_head_height(block) for block in blocks)
     pages: list[list[str]] = []
     free = 0.0
-    for part in parts:
-        lines = _FRAME + height * len(part.rows)
-        if lines > free:
-            pages.append([])
-            free = _LINES
-        pages[-1].append(_tabular(part))
-        free -= lines
+    for start, end in _cuts(heights, _LINES - frame):
+        for block in blocks:
+            lines = frame + sum(heights[start:end])
+            if lines > free:
+                pages.append([])
+                free = _LINES
+            pages[-1].append(_tabular(replace(block, rows=block.rows[start:end])))
+            free -= lines
     return pages
 
 
-def _below(grid: Grid) -> bool:
-    return any(cell.below for row in grid.rows for cell in row.cells)
+def _cuts(heights: Seq[float], room: float) -> list[tuple[int, int]]:
+    """Begin and end of as many rows as fit, at least one."""
+    cuts, start = [], 0
+    for end in range(1, len(heights) + 1):
+        if end == len(heights) or sum(heights[start : end + 1]) > room:
+            cuts.append((start, end))
+            start = end
+    return cuts
+
+
+def _height(row: Row) -> float:
+    """Lines of a row."""
+    return len(_name(row.cells[0])) + (1.2 if any(cell.below for cell in row.cells) else 0)
+
+
+def _head_height(grid: Grid) -> int:
+    return max(len(_broken(head, _longest(grid, i))) for i, head in enumerate(grid.heads))
 
 
 def _notes(grid: Grid) -> str:
@@ -241,29 +254,22 @@ def _broken(head: Head, width: float) -> list[str]:
 
 
 def _tabular(grid: Grid) -> str:
-    lines = [f"\\begin{{tabular}}{{@{{}}{''.join(_columns(grid))}@{{}}}}", r"\toprule"]
+    columns = "".join("r" if head.numeric else "l" for head in grid.heads)
+    lines = [f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
     lines += [*_group_lines(grid), _line(_head(grid, i) for i in range(len(grid.heads)))]
     kind = ""
     for row in grid.rows:
         if row.kind != kind and (not kind or row.kind in {"published", "summary"}):
             lines.append(r"\midrule")
         kind = row.kind
-        lines.append(_line(_cell(cell) for cell in row.cells))
+        name = _stack(_name(row.cells[0]), "t", "l")
+        lines.append(_line([name, *(_cell(cell) for cell in row.cells[1:])]))
         if any(cell.below for cell in row.cells):
             lines.append(_line(_small(cell.below) for cell in row.cells))
             lines.append(r"\addlinespace[2pt]")
     if not grid.rows:
         lines.append(r"\midrule")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
-
-
-def _columns(grid: Grid) -> list[str]:
-    """How each column is set."""
-    texts = [
-        f"p{{{_NAME / 2:g}em}}" if _longest(grid, i) >= _NAME else "l"
-        for i in range(len(grid.heads))
-    ]
-    return ["r" if h.numeric else text for h, text in zip(grid.heads, texts, strict=True)]
 
 
 def _group_lines(grid: Grid) -> list[str]:
@@ -279,14 +285,21 @@ def _group_lines(grid: Grid) -> list[str]:
 
 
 def _head(grid: Grid, column: int) -> str:
-    """A head; its lines below one another."""
     head = grid.heads[column]
-    lines = [latex(line) for line in _broken(head, _longest(grid, column))]
+    return _stack(_broken(head, _longest(grid, column)), "b", "r" if head.numeric else "l")
+
+
+def _name(cell: Cell) -> list[str]:
+    """A name in lines that are not too long."""
+    return textwrap.wrap(cell.text, _NAME) or [""]
+
+
+def _stack(lines: Seq[str], level: str, side: str) -> str:
+    """Lines below one another in one cell."""
     if len(lines) == 1:
-        return lines[0]
-    side = "r" if head.numeric else "l"
-    text = r" \\ ".join(lines)
-    return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{text}\\end{{tabular}}"
+        return latex(lines[0])
+    text = r" \\ ".join(map(latex, lines))
+    return f"\\begin{{tabular}}[{level}]{{@{{}}{side}@{{}}}}{text}\\end{{tabular}}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -36,8 +36,8 @@ def tabulars(text):
         ("$x$ ~ ^", r"\$x\$ \textasciitilde{} \textasciicircum{}"),
         (r"\end{x}", r"\textbackslash{}end\{x\}"),
         ("<script>|", r"\textless{}script\textgreater{}\textbar{}"),
-        ("−0.5 – †‡§¶° ↑↓→", r"$-$0.5 \textendash{} $^{\dagger}$$^{\ddagger}$$^{\S}$$^{\P}$$^{\circ}$ "  # noqa: RUF001
-         r"$\uparrow$$\downarrow$$\rightarrow$"),
+        ("−0.5 – †‡§¶° ↑↓→", r"$-$0.5 \textendash{} $^{\dagger}$$^{\ddagger}$$^{\S}$$^{\P}$"  # noqa: RUF001
+         r"$^{\circ}$ $\uparrow$$\downarrow$$\rightarrow$"),
         ("[b] *c* --set ?`", r"{[}b{]} {*}c{*} -{}-set ?{`}"),
         ("two\nlines", "two lines"),
         ("é ü", "é ü"),
@@ -109,6 +109,14 @@ def test_long_tables_become_several_floats():
     assert text.count(r"\label{") == 1
     assert text.count(r"\caption{A caption, continued.}") == 2
     assert text.count("A note.") == 1
+
+
+def test_long_names_are_broken_and_count_as_the_lines_they_take():
+    label = "samurai (motion_weight=0.25, memory_bank_size=12, note=none)"
+    text = render_tables([small_grid(rows=40, label=label)], SETTING)
+    lines = r"samurai \\ (motion\_weight=0.25, \\ memory\_bank\_size=12, \\ note=none)"
+    assert text.count(f"\\begin{{tabular}}[t]{{@{{}}l@{{}}}}{lines}\\end{{tabular}} & 0.500") == 40
+    assert text.count(r"\begin{table*}") == 4  # of 11 rows at most
 
 
 def test_very_many_floats_do_not_wait_for_a_page():
