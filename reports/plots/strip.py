@@ -101,9 +101,10 @@ def _heads(strip: Strip) -> list[str]:
     letters = int(strip.rows[0].pictures[0].shape[1] / 9.6)
     heads = []
     for frame, state, crop in zip(strip.frames, strip.states, strip.crops, strict=True):
-        more = " · ".join(word for word in (state, "" if crop is None else "enlarged") if word)
-        words = f"frame {frame} · {more}" if more else f"frame {frame}"
-        heads.append(words if len(words) <= letters else f"frame {frame}\n{more}")
+        said = [f"frame {frame}", state, "" if crop is None else "enlarged"]
+        said = [words for words in said if words]
+        line = " · ".join(said)
+        heads.append(line if len(line) <= letters else "\n".join(said))
     return heads
 
 

@@ -44,7 +44,7 @@ def test_all_is_said_in_words(strip):
     figure = strip_plot(strip, "a, object <1> $y$")
     said = texts(figure)
     assert said[0] == "a, object <1> $y$"
-    assert {"frame 2", "frame 5\nnot annotated", "frame 130\nabsent · enlarged"} <= set(said)
+    assert {"frame 2", "frame 5\nnot annotated", "frame 130\nabsent\nenlarged"} <= set(said)
     assert [text for text in said if re.fullmatch(r"\d\.\d\d", text)] == [
         "0.91",
         "1.00",
