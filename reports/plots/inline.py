@@ -27,7 +27,7 @@ _ROOT = (
 _HALO = f"paint-order: stroke; stroke: {GROUND}; stroke-width: 2px; stroke-linejoin: round"
 
 
-def inline_svg(figure: Figure, prefix: str = "plot", alt: str = "") -> str:
+def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
     """A figure as an <svg> element, the same text each time.
 
     It takes the page's font and fills the width that it is given, up to a fifth more than its own,

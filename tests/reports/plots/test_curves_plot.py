@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from made_up_curves import made_up_curves
 
-from vot_memory.reports.plots.canvas import inline_svg
 from vot_memory.reports.plots.curves import curves_alt, curves_plot
+from vot_memory.reports.plots.inline import inline_svg
 from vot_memory.reports.style import STYLES
 from vot_memory.reports.tables.curves import read_curves
 

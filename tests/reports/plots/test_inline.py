@@ -5,8 +5,9 @@ import pytest
 from fake_results import sequence
 from matplotlib.figure import Figure
 
-from vot_memory.reports.plots.canvas import inline_svg, styled
+from vot_memory.reports.plots.canvas import styled
 from vot_memory.reports.plots.figures import PLOTS
+from vot_memory.reports.plots.inline import inline_svg
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.style import STYLES
 from vot_memory.reports.tables.table import make_table
