@@ -38,9 +38,9 @@ def difficulty_plot(table: Table) -> Figure | None:
 
     The first row is the baseline's Q itself. Cells are blue where a policy is better and orange
     where it is worse; bold where 0 lies outside the interval. Without a baseline all rows show Q
-    and no colour. None where the videos are alike.
+    and no colour. None where the videos are alike or no Q is defined.
     """
-    if table.difficulty is None:
+    if table.difficulty is None or table.difficulty.rows["Q"].isna().all():
         return None
     labels = list(table.overview["label"])
     columns = [_ALL, *table.difficulty.levels]
@@ -79,12 +79,11 @@ def difficulty_alt(table: Table) -> str:
         ends = [f"{name} {number(cells[d, name, span]['Q'])}" for d, name, span in levels]
         parts.append(f"{difficulty}: {', '.join(ends)}")
     text = f"Q of {one_line(label)} by difficulty of the video: {'; '.join(parts)}."
-    rows = [_cells(table, label) for label in table.overview["label"]]
-    sure = sum(_sure(row[level]) for row in rows for level in table.difficulty.levels)
-    total = len(table.difficulty.levels) * (len(table.overview) - 1)
-    if table.baseline is None or total == 0:
+    rows = table.difficulty.rows.dropna(subset=["difference_low"])
+    if table.baseline is None or rows.empty:
         return text
-    return f"{text} {sure} of {count(total, 'difference')} to it have an interval without 0."
+    sure = int(((rows["difference_low"] > 0) | (rows["difference_high"] < 0)).sum())
+    return f"{text} {sure} of {count(len(rows), 'interval')} of differences to it leave out 0."
 
 
 def _cells(table: Table, label: str) -> Cells:

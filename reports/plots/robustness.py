@@ -62,8 +62,8 @@ def ar_alt(table: Table) -> str:
     for measure, name in (("A", "accuracy"), ("R", "robustness")):
         values = rows[measure].astype(float)
         best = [one_line(str(label)) for label in values.index[values == values.max()]]
-        who = best[0] if len(best) == 1 else f"each of {len(best)}"
-        most.append(f"{who} has the highest {name} ({number(float(values.max()))})")
+        who = f"{best[0]} has" if len(best) == 1 else f"{len(best)} share"
+        most.append(f"{who} the highest {name} ({number(float(values.max()))})")
     text = f"Accuracy over robustness of {count(len(rows), 'row')}: {' and '.join(most)}."
     if table.baseline is None or table.baseline not in rows.index:
         return text

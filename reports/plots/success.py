@@ -117,7 +117,7 @@ def success_alt(table: Table) -> str:
         f"{one_line(label)} ({number(float(curves[label].mean()))})"
         for label in (ranked[0], ranked[-1])
     )
-    least = f"; the smallest {last}" if len(ranked) > 1 else ""
+    least = f"; the smallest is that of {last}" if len(ranked) > 1 else ""
     half = number(float(curves[ranked[0]][_HALF]))
     return (
         f"Success curves: {best} has the largest area under its curve{least}. "

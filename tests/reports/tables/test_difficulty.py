@@ -134,7 +134,7 @@ def test_the_map_shows_the_baselines_quality_and_the_differences(make):
     assert [text.get_text() for text in texts].count("0.500") == 3
     words = difficulty_alt(table)
     assert "occlusion: none 0.500, some 0.500" in words
-    assert "2 of 2 differences" in words
+    assert "2 of 2 intervals of differences to it leave out 0" in words
 
 
 def test_notes_say_what_is_rough(make):
