@@ -15,6 +15,7 @@ from vot_memory.reports.tables.finding import (
     find_caveats,
     find_words,
 )
+from vot_memory.reports.tables.notes import NANO
 from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
@@ -78,7 +79,7 @@ def pair_panel(comparison: Comparison, table: Table, link: Callable[[str], str])
             chart=_chart([row["difference"] for row in rows]),
             best=_extremes(rows, 1),
             worst=_extremes(reversed(rows), -1),
-            notes=[*_legend(comparison, table), *find_caveats(comparison)],
+            notes=_notes(comparison, table),
         )
     )
 
@@ -109,10 +110,11 @@ def _colors(table: Table) -> dict[str, str]:
     }
 
 
-def _legend(comparison: Comparison, table: Table) -> list[str]:
-    """What the signs of the two mean."""
+def _notes(comparison: Comparison, table: Table) -> list[str]:
+    """What the signs of the two mean, and what has to be known about the numbers."""
     used = table.signs[comparison.a] + table.signs[comparison.b]
-    return [line for line in table.legend if line[0] in used]
+    legend = [line for line in table.legend if line[0] in used]
+    return [*legend, *find_caveats(comparison), *([NANO] if NANO in table.notes else [])]
 
 
 def _measures(comparison: Comparison) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from vot_memory.reports.tables.finding import (
     find_caveats,
     find_words,
 )
+from vot_memory.reports.tables.notes import BOXES, NANO, describe_rules
 from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import interval, is_defined, number, one_line
 
@@ -43,13 +44,15 @@ def print_comparison(table: Table, comparison: Comparison, console: Console) -> 
         console.print(_measures(table, comparison))
         console.print(_parts(table, comparison))
         console.print(_videos(table, comparison))
-    if said := tell_returns(comparison):
-        console.print(prose(said, console))
+    if returns := tell_returns(comparison):
+        console.print(prose(returns, console))
     used = table.signs[comparison.a] + table.signs[comparison.b]
     for line in table.legend:
         if line[0] in used:
             console.print(prose(line, console, "dim"))
-    print_prose(find_caveats(comparison), console, "dim")
+    rules = [describe_rules(toolkit, table.runs[0].box_rules.name) for toolkit in (False, True)]
+    said = [note for note in table.notes if note in (*rules, BOXES, NANO)]
+    print_prose([*find_caveats(comparison), *said], console, "dim")
 
 
 def _heads(table: Table, comparison: Comparison) -> tuple[str, str]:
@@ -57,8 +60,9 @@ def _heads(table: Table, comparison: Comparison) -> tuple[str, str]:
 
 
 def _head(table: Table, label: str) -> str:
-    name = one_line(label) + table.signs[label]
-    return name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
+    name = one_line(label)
+    cut = name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
+    return cut + table.signs[label]
 
 
 def _measures(table: Table, comparison: Comparison) -> Grid:

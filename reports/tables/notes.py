@@ -65,7 +65,7 @@ def notes(
     """
     said = [
         _coverage(common),
-        _rules(toolkit_compatible, runs[0].box_rules.name),
+        describe_rules(toolkit_compatible, runs[0].box_rules.name),
         BOXES if runs[0].boxed else "",
         *_undefined(overview),
         *_intervals(int(overview["sequences"].min()), bool(overview["p"].notna().any())),
@@ -112,7 +112,8 @@ def _coverage(common: Seq[str]) -> str:
     )
 
 
-def _rules(toolkit_compatible: bool, benchmark: str) -> str:
+def describe_rules(toolkit_compatible: bool, benchmark: str) -> str:
+    """How the first frame counts, and what box measures go by (empty: the clean rules)."""
     if toolkit_compatible:
         boxes = f" Box measures go by the rules of {benchmark}." if benchmark else ""
         return (

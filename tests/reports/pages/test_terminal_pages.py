@@ -64,6 +64,9 @@ def test_a_comparison_fits_into_80_columns(section):
     assert "better on 2, equal on 0, worse on 1 of 3 videos" in prose
     assert "1 return after an absence: both found 1 again" in prose
     assert "‡ re-implemented from the description, not parity-checked" in prose
+    assert "Scored by the clean rules" in prose
+    assert "nano is a laboratory animal" in prose
+    assert "Holm" not in prose  # it is one comparison
     cows = next(line for line in lines if "[red]cows" in line)
     assert words(cows) == ["[red]cows", "0.650", "0.600", "+0.050", "both", "track"]
     missed = next(words(line) for line in lines if words(line)[:1] == ["missed"])
@@ -136,3 +139,12 @@ def test_few_returns_are_a_sentence_and_shared_notes_come_once(store):
     assert "median" not in text
     assert text.count("One sequence gives no interval and no test") == 1
     assert MINUS in text
+
+
+def test_a_name_that_is_cut_keeps_its_sign(store):
+    name = "another program [of mine]"
+    folders = [store.run("fifo", {"dog": 50}), store.run(name, {"dog": 60}, tracker="imported")]
+    section = section_of(store, folders)
+    text = printed(print_comparison, section.table, compare(section.table, name, "fifo"))
+    assert "another progr…°" in text
+    assert "° imported: another program made these masks" in text
