@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, Section, gather
+from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
-from vot_memory.reports.plots.canvas import inline_svg, save
+from vot_memory.reports.pictures.strips import Strip, make_strip
+from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.curves import curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS
+from vot_memory.reports.plots.inline import inline_svg
+from vot_memory.reports.plots.memory import memory_plot
+from vot_memory.reports.plots.strip import strip_plot
+from vot_memory.reports.tables.curves import Curves, read_curves
 from vot_memory.reports.tables.table import Table
 
 MARKER = ".vot-memory-report"  # tells our folders from those that must not be replaced
 PAGE = "index.html"
+PICTURES = 6  # videos of a section that get pictures unless the user says otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +35,7 @@ class Report:
     """A written report.
 
     Attributes:
-        folder: where it stands; `folder / "index.html"` is the page to open.
-        gathered: what it is about.
-        files: all that was written.
+        folder: where it stands. gathered: what it is about. files: all that was written.
     """
 
     folder: Path
@@ -34,9 +43,30 @@ class Report:
     files: tuple[Path, ...]
 
     @property
+    def page(self) -> Path:
+        """What to open."""
+        return self.folder / PAGE
+
+    @property
     def tables(self) -> tuple[Table, ...]:
         """One for each setting (data, model, resolution, precision, prompt, protocol)."""
         return self.gathered.tables
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a report shows beside its tables.
+
+    Attributes:
+        pictures: number of videos with pictures in each section: those on which the policies
+            differ most.
+        sequences: videos that get pictures in any case.
+        curves: CSV files of search and training (`plots.curves.read_curves`).
+    """
+
+    pictures: int = PICTURES
+    sequences: tuple[str, ...] = ()
+    curves: tuple[Path, ...] = ()
 
 
 def write_report(
@@ -45,9 +75,11 @@ def write_report(
     baseline: str,
     out: Path,
     *,
+    wanted: Wanted | None = None,
     toolkit_compatible: bool = False,
     jf: bool = False,
     data: Path | None = None,
+    say: Callable[[str], None] = lambda what: None,
 ) -> Report:
     """Score all results below a folder and write tables, plots and the page.
 
@@ -56,23 +88,29 @@ def write_report(
         split: only results on this split, by its name or the folder that was run; None takes all.
         baseline: policy (or row label) that differences are taken to.
         out: folder of the report; replaced if it is a report, otherwise it must be new or empty.
+        wanted: pictures and curves; None for the usual ones.
         toolkit_compatible: the VOT toolkit's scoring rules instead of the clean ones; of boxes
             those of the split's benchmark.
         jf: also J, F and J&F, which takes longer.
         data: folder of published data sets.
+        say: is told what is being done.
 
     Raises:
-        InputError: there are no finished results, the baseline's name is unknown, a record is
-            damaged, or `out` holds something else.
+        InputError: there are no finished results, the baseline's name or that of a video is
+            unknown, a record or a file of curves is damaged, or `out` holds something else.
     """
+    wanted = wanted or Wanted()
     _check_place(out)
+    curves = read_curves(wanted.curves) if wanted.curves else None
+    say("scoring")
     gathered = gather(
         results_root, split, baseline, toolkit_compatible=toolkit_compatible, jf=jf, data=data
     )
+    chosen = _choose(gathered, wanted)
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     building.mkdir(parents=True)
     try:
-        _write(building, gathered)
+        _write(building, gathered, chosen, curves, say)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())
         _swap(building, out)
     finally:
@@ -80,19 +118,41 @@ def write_report(
     return Report(out, gathered, tuple(out / name for name in names if name.name != MARKER))
 
 
-def _write(folder: Path, gathered: Gathered) -> None:
+def _choose(gathered: Gathered, wanted: Wanted) -> list[tuple[str, ...]]:
+    """The videos of each section that get pictures; a named one must stand in some section."""
+    known = {s.name for section in gathered.sections for s in section.sequences}
+    for name in wanted.sequences:
+        if name not in known:
+            raise unknown("sequence", name, known)
+    chosen = []
+    for section in gathered.sections:
+        own = {s.name for s in section.sequences}
+        chosen.append(choose(section, wanted.pictures, [n for n in wanted.sequences if n in own]))
+    return chosen
+
+
+def _write(
+    folder: Path,
+    gathered: Gathered,
+    chosen: Seq[tuple[str, ...]],
+    curves: Curves | None,
+    say: Callable[[str], None],
+) -> None:
     (folder / MARKER).write_text("A report of vot-memory; replaced by the next one.\n")
-    shown = [
-        _write_section(folder, section, "" if i == 0 else f"-{i + 1}")
-        for i, section in enumerate(gathered.sections)
-    ]
-    page = html.render(gathered, shown)
-    (folder / PAGE).write_text(page, encoding="utf-8")
+    shown = []
+    for i, (section, videos) in enumerate(zip(gathered.sections, chosen, strict=True)):
+        say("drawing plots")
+        shown.append(_write_section(folder, section, videos, "" if i == 0 else f"-{i + 1}", say))
+    further = [] if curves is None else _write_curves(folder, curves)
+    say("writing the page")
+    (folder / PAGE).write_text(html.render(gathered, shown, further), encoding="utf-8")
     text = markdown.render(gathered, [own.files for own in shown])
     (folder / "report.md").write_text(text, encoding="utf-8")
 
 
-def _write_section(folder: Path, section: Section, suffix: str) -> html.Shown:
+def _write_section(
+    folder: Path, section: Section, videos: Seq[str], suffix: str, say: Callable[[str], None]
+) -> html.Shown:
     """Write the tables and plots of a section, and give the page what it shows of them."""
     tables, plots = folder / "tables", folder / "plots"
     tables.mkdir(exist_ok=True)
@@ -102,10 +162,58 @@ def _write_section(folder: Path, section: Section, suffix: str) -> html.Shown:
     for plot in PLOTS:
         figure = plot.draw(section.table)
         if figure is not None:
-            files[plot.name] = save(figure, plots / f"{plot.name}{suffix}")[0]
-            figures.append(html.Figure(plot, inline_svg(figure), f"plots/{plot.name}{suffix}"))
-    links = {kind: file.relative_to(folder) for kind, file in files.items()}
-    return html.Shown(section, tuple(figures), links)
+            stem = f"{plot.name}{suffix}"
+            files[plot.name] = save(figure, plots / stem)[0]
+            svg = inline_svg(figure, stem, plot.alt(section.table))
+            figures.append(html.Figure(plot.name, plot.title, svg, f"plots/{stem}", plot.wide))
+    strips: dict[tuple[str, str], Strip] = {}
+    said = []
+    for n, name in enumerate(videos):
+        say(f"drawing video {n + 1} of {len(videos)}")
+        try:
+            strips |= _write_pictures(folder / "sequences" / _safe(name, suffix), section, name)
+        except InputError as error:  # a picture that cannot be read spoils no numbers
+            said.append(f"{name} has no pictures here: {error}")
+    return html.Shown(
+        section=section,
+        figures=tuple(figures),
+        files={kind: file.relative_to(folder) for kind, file in files.items()},
+        pictured=tuple(videos),
+        strips=strips,
+        said=tuple(said),
+    )
+
+
+def _write_pictures(folder: Path, section: Section, name: str) -> dict[tuple[str, str], Strip]:
+    """Draw the memory of every policy and a strip of frames for each object of a video."""
+    folder.mkdir(parents=True)
+    sequence = section.sequence(name)
+    strips: dict[tuple[str, str], Strip] = {}
+    for track in sequence.objects:
+        own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
+        what = f"{name}, object {track.id}" if own else name
+        timelines = section.timelines(name, track.id)
+        save(memory_plot(timelines, what, section.table.baseline), folder / f"memory{own}")
+        strip = make_strip(section, name, track.id, timelines=timelines)
+        save(strip_plot(strip, what), folder / f"strip{own}")
+        strips[name, track.id] = strip
+    return strips
+
+
+def _write_curves(folder: Path, curves: Curves) -> list[html.Figure]:
+    figure = curves_plot(curves)
+    if figure is None:
+        return []
+    (folder / "plots").mkdir(exist_ok=True)
+    save(figure, folder / "plots" / "curves")
+    title = "best-found Q against the frames that were spent"
+    svg = inline_svg(figure, "curves", curves_alt(curves))
+    return [html.Figure("curves", title, svg, "plots/curves", wide=True)]
+
+
+def _safe(name: str, suffix: str = "") -> str:
+    """A name as the name of a folder."""
+    return re.sub(r"[^\w.-]+", "_", name).strip(".") + suffix or "video"
 
 
 def _check_place(out: Path) -> None:

@@ -1,14 +1,39 @@
-"""The page of a report: one self-contained HTML file that opens from disk."""
+"""The page of a report: one self-contained HTML file that opens from disk.
+
+Tables and plots stand in it as they are. What is opened one at a time (a video, a pair of policies)
+is packed as a panel, so that a page with hundreds of them stays small.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from vot_memory import __version__
 from vot_memory.reports.gather import Gathered, Section
-from vot_memory.reports.plots.figures import Plot
+from vot_memory.reports.pages.files import table_grids
+from vot_memory.reports.pages.grids import Grid
+from vot_memory.reports.pages.markers import marker_svg
+from vot_memory.reports.pages.pair_panel import pair_panel
+from vot_memory.reports.pages.panels import Panel, Shelf
+from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
+from vot_memory.reports.pages.templating import environment, read_asset
+from vot_memory.reports.plots.canvas import FORMATS, row_styles
+from vot_memory.reports.tables.comparison import compare
+from vot_memory.reports.text import UNDEFINED, is_defined, number, one_line
+
+if TYPE_CHECKING:
+    from vot_memory.reports.pictures.strips import Strip
+    from vot_memory.reports.tables.table import Table
+
+COMPARED = 12  # up to so many rows every two are compared, else each with the baseline
+_SHOWN = ("overview", "published", "sequences", "objects")  # or left to the videos' panels
+_TINTS = (0.01, 0.05, 0.15)  # differences in Q from which a cell is tinted, more and more
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +41,15 @@ class Figure:
     """A plot on the page.
 
     Attributes:
-        plot: what it is. svg: to stand in the page. stem: of its files, relative to the page.
+        name: of the plot. title: what it shows. svg: to stand in the page.
+        stem: of its files, relative to the page. wide: takes the whole width.
     """
 
-    plot: Plot
+    name: str
+    title: str
     svg: str
     stem: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +57,196 @@ class Shown:
     """What the page shows of a section.
 
     Attributes:
-        section: the runs and videos. figures: its plots.
+        section: the runs and videos.
+        figures: its plots.
         files: kind -> file, relative to the page, as `markdown.render` takes them.
+        pictured: the videos to open first; those with pictures.
+        strips: (video, object) -> its strip.
+        said: what the reader has to know beside the table's notes, in sentences.
     """
 
     section: Section
-    figures: tuple[Figure, ...]
-    files: Mapping[str, Path]
+    figures: tuple[Figure, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
+    pictured: tuple[str, ...] = ()
+    strips: Mapping[tuple[str, str], Strip] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
 
-def render(gathered: Gathered, shown: Seq[Shown]) -> str:
-    """The whole page."""
-    return "<!doctype html>\n"
+def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> str:
+    """The whole page.
+
+    Args:
+        gathered: what the report is about.
+        shown: what to show of each of its sections.
+        curves: plots that belong to no section.
+    """
+    from markupsafe import Markup
+
+    shelf = Shelf()
+    settings = [_setting(i, own, shelf) for i, own in enumerate(shown)]
+    page = environment().get_template("index.html")
+    return page.render(
+        title=f"Memory policies compared: {', '.join(setting['name'] for setting in settings)}",
+        version=__version__,
+        css=Markup(f"{read_asset('report.css')}\n{panel_css()}\n{read_asset('pair.css')}"),  # noqa: S704
+        js=Markup(read_asset("report.js")),  # noqa: S704
+        headline=gathered.headline,
+        incomplete=gathered.incomplete,
+        settings=settings,
+        curves=[_figure(figure, "") for figure in curves],
+        panels=shelf.panels,
+    )
+
+
+def _setting(index: int, shown: Shown, shelf: Shelf) -> dict[str, Any]:
+    """What the template of a section is filled with; its panels go on the shelf."""
+    table = shown.section.table
+    name, _, facts = one_line(table.title).partition(": ")
+    rows = _rows(table)
+    markers = {row["label"]: row["marker"] for row in rows}
+    grids = table_grids(table)
+    videos = _videos(shown)
+    unpaged = _add_videos(index, shown, videos, shelf)
+    return {
+        "index": index,
+        "name": name,
+        "facts": facts,
+        "baseline": None if table.baseline is None else one_line(table.baseline),
+        "overview": _grid(grids["overview"][0], markers),
+        "legend": [
+            *(["1, 2, 3: first, second and third."] if table.ranks else []),
+            *table.legend,
+            *([] if table.published is None else [table.published.note]),
+        ],
+        "notes": (*shown.said, *table.notes),
+        "figures": [_figure(figure, str(index)) for figure in shown.figures],
+        "rows": rows,
+        "videos": videos,
+        "pictured": bool(shown.pictured),
+        "unpaged": unpaged,
+        "pairs": _add_pairs(index, table, [video["name"] for video in videos], shelf),
+        "further": [
+            _grid(grid, markers) for name in grids if name not in _SHOWN for grid in grids[name]
+        ],
+        "files": _files(shown.files),
+    }
+
+
+def _rows(table: Table) -> list[dict[str, Any]]:
+    """Names, markers and sources of the rows, in the table's order."""
+    styles = row_styles(table)
+    return [
+        {
+            "label": run.label,
+            "name": one_line(run.label) + table.signs[run.label],
+            "marker": marker_svg(styles[run.label]),
+            "source": (run.spec.source if run.spec else "") or UNDEFINED,
+            "parity": (run.spec.parity if run.spec else "") or UNDEFINED,
+            "key": run.identity.key,
+        }
+        for run in table.runs
+    ]
+
+
+def _grid(grid: Grid, markers: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of the page: a grid and the markers of its rows."""
+    rows = [(row, markers.get(row.label, "") if row.kind == "run" else "") for row in grid.rows]
+    return {"grid": grid, "rows": rows}
+
+
+def _videos(shown: Shown) -> list[dict[str, Any]]:
+    """A row a video that at least one run has finished, in the split's order."""
+    table = shown.section.table
+    labels = list(table.overview["label"])
+    quality = table.sequences.pivot(index="sequence", columns="label", values="Q")[labels]
+    facts = table.sequences.groupby("sequence")[["frames", "objects"]].max()
+    rows = []
+    for name in (s.name for s in shown.section.sequences if s.name in quality.index):
+        values = quality.loc[[name]].iloc[0].astype(float)
+        base = float(values[table.baseline]) if table.baseline else float(values.mean())
+        frames, objects = facts.loc[[name]].to_numpy(int)[0].tolist()
+        rows.append(
+            {
+                "name": name,
+                "frames": frames,
+                "objects": objects,
+                "pictured": name in shown.pictured,
+                "spread": _cell(float(values.max() - values.min())),
+                "cells": [_cell(float(q), float(q - base)) for q in values],
+                "panel": "",  # its id, where there is room for one
+                "first": False,
+            }
+        )
+    return rows
+
+
+def _cell(value: float, difference: float = float("nan")) -> dict[str, Any]:
+    """Text, value to sort by (None where undefined) and tint of a number."""
+    steps = sum(abs(difference) >= step for step in _TINTS) if is_defined(difference) else 0
+    tint = f"{'up' if difference > 0 else 'down'}{steps}" if steps else ""
+    sort = round(value, 6) if is_defined(value) else None
+    return {"text": number(value), "sort": sort, "tint": tint}
+
+
+def _add_videos(index: int, shown: Shown, videos: list[dict[str, Any]], shelf: Shelf) -> str:
+    """Pack a panel a video, those with pictures first, and say how many found no room."""
+    order = sorted(videos, key=lambda v: (not v["pictured"], -(v["spread"]["sort"] or 0)))
+    for video in order:
+        name = video["name"]
+        strips = {obj: strip for (of, obj), strip in shown.strips.items() if of == name}
+        make = partial(sequence_panel, shown.section, name, strips)
+        panel = Panel(f"s{index}-{videos.index(video)}", make)
+        if shelf.add(panel, always=video["pictured"]):
+            video["panel"] = panel.id
+    if order:
+        order[0]["first"] = True
+    left = sum(not video["panel"] for video in videos)
+    if not left:
+        return ""
+    return (
+        f"{left} of the {len(videos)} videos have no panel, or this page would be too large: "
+        "name those to be shown with --sequence."
+    )
+
+
+def _add_pairs(index: int, table: Table, videos: Seq[str], shelf: Shelf) -> tuple[int, int] | None:
+    """Pack a panel for every two runs, both ways; return which two are shown first."""
+    labels = list(table.overview["label"])
+    reference = None if table.baseline is None else labels.index(table.baseline)
+    if len(labels) < 2:
+        return None
+
+    def link(sequence: str) -> str:
+        return f"#s{index}-{videos.index(sequence)}"
+
+    for i, j in combinations(range(len(labels)), 2):
+        if len(labels) > COMPARED and reference not in (i, j):
+            continue
+        pair = compare(table, labels[i], labels[j])
+        for own, comparison in ((f"{i}-{j}", pair), (f"{j}-{i}", pair.swapped())):
+            make = partial(pair_panel, comparison, table, link)
+            shelf.add(Panel(f"c{index}-{own}", make), always=True)
+    return (1, 0) if reference in (0, None) else (0, reference)
+
+
+def _figure(figure: Figure, suffix: str) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    return {
+        "id": f"plot-{figure.name}{suffix}",
+        "svg": Markup(figure.svg),  # noqa: S704  made by canvas.inline_svg, which escapes names
+        "title": figure.title,
+        "stem": figure.stem,
+        "suffixes": FORMATS,
+        "wide": figure.wide,
+    }
+
+
+def _files(files: Mapping[str, Path]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Links to the files of each table."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for file in files.values():
+        if file.parts[0] == "tables":
+            kinds.setdefault(file.stem, []).append((file.suffix[1:].upper(), file.as_posix()))
+    return list(kinds.items())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vot_memory.reports.pages.templating import environment
 from vot_memory.reports.style import Style
 
@@ -22,13 +24,14 @@ def marker_svg(style: Style) -> Markup:
 
 
 def _outline(marker: str) -> str:
-    """matplotlib's outline of a marker as path data, as large as the drawing."""
+    """Matplotlib's outline of a marker as path data, as large as the drawing."""
     from matplotlib.markers import MarkerStyle
     from matplotlib.path import Path
 
     shape = MarkerStyle(marker)
     path = shape.get_path().transformed(shape.get_transform())
-    scale = 0.9 * _UNIT / max(abs(path.vertices).max(), 1e-9)
+    extent = float(np.abs(np.asarray(path.vertices)).max())
+    scale = 0.9 * _UNIT / max(extent, 1e-9)
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
     data = ""
     for points, code in path.iter_segments(simplify=False):

@@ -10,9 +10,8 @@ import textwrap
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from vot_memory.reports.plots.inline import inline_svg as inline_svg
 from vot_memory.reports.style import Style, styles_for
 from vot_memory.reports.text import one_line
 
@@ -46,15 +45,14 @@ _UNDATED: Any = {
 LETTER = 0.075  # width in inches, roughly
 
 _Given = ParamSpec("_Given")
+_Drawn = TypeVar("_Drawn", bound="Figure | None")
 
 
-def styled(
-    draw: Callable[_Given, Figure | None],
-) -> Callable[_Given, Figure | None]:
+def styled(draw: Callable[_Given, _Drawn]) -> Callable[_Given, _Drawn]:
     """Draw with our settings, whatever the caller's matplotlib is set to; the layout is final."""
 
     @wraps(draw)
-    def drawn(*args: _Given.args, **kwargs: _Given.kwargs) -> Figure | None:
+    def drawn(*args: _Given.args, **kwargs: _Given.kwargs) -> _Drawn:
         import matplotlib as mpl
 
         with mpl.rc_context(_RC):

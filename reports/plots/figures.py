@@ -26,18 +26,20 @@ class Plot(NamedTuple):
         draw: makes it; returns None where there is nothing to show.
         alt: what it shows in a sentence or two, for those who do not see it; to be asked for only
             where there is a figure.
+        wide: whether it needs the whole width of a page.
     """
 
     name: str
     title: str
     draw: Callable[[Table], Figure | None]
     alt: Callable[[Table], str]
+    wide: bool = False
 
 
 PLOTS = (
     Plot("ar", "accuracy over robustness", ar_plot, ar_alt),
     Plot("success", "success by overlap threshold", success_plot, success_alt),
-    Plot("sequences", "Q of each sequence", sequence_plot, sequence_alt),
-    Plot("difficulty", "Q by how hard the videos are", difficulty_plot, difficulty_alt),
-    Plot("events", "difference by what happens in the frames", event_plot, event_alt),
+    Plot("sequences", "Q of each sequence", sequence_plot, sequence_alt, wide=True),
+    Plot("difficulty", "Q by how hard the videos are", difficulty_plot, difficulty_alt, wide=True),
+    Plot("events", "difference by what happens in the frames", event_plot, event_alt, wide=True),
 )
