@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, Section, gather
@@ -16,7 +17,7 @@ from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
 from vot_memory.reports.pictures.strips import Strip, make_strip
-from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.canvas import FORMATS, save
 from vot_memory.reports.plots.curves import curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.plots.inline import inline_svg
@@ -25,9 +26,13 @@ from vot_memory.reports.plots.strip import strip_plot
 from vot_memory.reports.tables.curves import Curves, read_curves
 from vot_memory.reports.tables.table import Table
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MARKER = ".vot-memory-report"  # tells our folders from those that must not be replaced
 PAGE = "index.html"
-PICTURES = 6  # videos of a section that get pictures unless the user says otherwise
+ROWS = 12  # of a picture at most, the table's first
+PICTURES = 4  # videos of a section that get pictures unless the user says otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +66,23 @@ class Wanted:
         pictures: number of videos with pictures in each section: those on which the policies
             differ most.
         sequences: videos that get pictures in any case.
-        curves: CSV files of search and training (`plots.curves.read_curves`).
+        curves: CSV files of search and training (`tables.curves.read_curves`).
+        formats: files of each plot, of `FORMATS`.
+
+    Raises:
+        InputError: there is no such format, or none.
     """
 
     pictures: int = PICTURES
     sequences: tuple[str, ...] = ()
     curves: tuple[Path, ...] = ()
+    formats: tuple[str, ...] = FORMATS
+
+    def __post_init__(self) -> None:
+        """Refuse formats that nobody can draw."""
+        for name in self.formats or ("",):
+            if name not in FORMATS:
+                raise unknown("format", name, FORMATS)
 
 
 def write_report(
@@ -110,7 +126,7 @@ def write_report(
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     building.mkdir(parents=True)
     try:
-        _write(building, gathered, chosen, curves, say)
+        _Builder(building, wanted.formats, say).write(gathered, chosen, curves)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())
         _swap(building, out)
     finally:
@@ -131,89 +147,96 @@ def _choose(gathered: Gathered, wanted: Wanted) -> list[tuple[str, ...]]:
     return chosen
 
 
-def _write(
-    folder: Path,
-    gathered: Gathered,
-    chosen: Seq[tuple[str, ...]],
-    curves: Curves | None,
-    say: Callable[[str], None],
-) -> None:
-    (folder / MARKER).write_text("A report of vot-memory; replaced by the next one.\n")
-    shown = []
-    for i, (section, videos) in enumerate(zip(gathered.sections, chosen, strict=True)):
-        say("drawing plots")
-        shown.append(_write_section(folder, section, videos, "" if i == 0 else f"-{i + 1}", say))
-    further = [] if curves is None else _write_curves(folder, curves)
-    say("writing the page")
-    (folder / PAGE).write_text(html.render(gathered, shown, further), encoding="utf-8")
-    text = markdown.render(gathered, [own.files for own in shown])
-    (folder / "report.md").write_text(text, encoding="utf-8")
+@dataclass(frozen=True)
+class _Builder:
+    """Writes the files of a report.
 
+    Attributes:
+        folder: where it is being built. formats: files of each plot. say: is told what is done.
+    """
 
-def _write_section(
-    folder: Path, section: Section, videos: Seq[str], suffix: str, say: Callable[[str], None]
-) -> html.Shown:
-    """Write the tables and plots of a section, and give the page what it shows of them."""
-    tables, plots = folder / "tables", folder / "plots"
-    tables.mkdir(exist_ok=True)
-    plots.mkdir(exist_ok=True)
-    files = write_tables(tables, section.table, suffix)
-    figures = []
-    for plot in PLOTS:
-        figure = plot.draw(section.table)
-        if figure is not None:
+    folder: Path
+    formats: tuple[str, ...]
+    say: Callable[[str], None]
+
+    def write(
+        self, gathered: Gathered, chosen: Seq[tuple[str, ...]], curves: Curves | None
+    ) -> None:
+        """Write everything; `chosen` are the videos of each section that get pictures."""
+        (self.folder / MARKER).write_text("A report of vot-memory; replaced by the next one.\n")
+        shown = []
+        for i, (section, videos) in enumerate(zip(gathered.sections, chosen, strict=True)):
+            shown.append(self._section(section, videos, "" if i == 0 else f"-{i + 1}"))
+        further = [] if curves is None else self._curves(curves)
+        self.say("writing the page")
+        (self.folder / PAGE).write_text(html.render(gathered, shown, further), encoding="utf-8")
+        text = markdown.render(gathered, [own.files for own in shown])
+        (self.folder / "report.md").write_text(text, encoding="utf-8")
+
+    def _section(self, section: Section, videos: Seq[str], suffix: str) -> html.Shown:
+        """Write the tables and plots of a section; return what the page shows of them."""
+        self.say("drawing plots")
+        tables = self.folder / "tables"
+        tables.mkdir(exist_ok=True)
+        files = write_tables(tables, section.table, suffix)
+        figures = []
+        for plot in PLOTS:
+            figure = plot.draw(section.table)
+            if figure is None:
+                continue
             stem = f"{plot.name}{suffix}"
-            files[plot.name] = save(figure, plots / stem)[0]
+            saved = self._save(figure, self.folder / "plots" / stem)
             svg = inline_svg(figure, stem, plot.alt(section.table))
-            figures.append(html.Figure(plot.name, plot.title, svg, f"plots/{stem}", plot.wide))
-    strips: dict[tuple[str, str], Strip] = {}
-    said = []
-    for n, name in enumerate(videos):
-        say(f"drawing video {n + 1} of {len(videos)}")
-        try:
-            strips |= _write_pictures(folder / "sequences" / _safe(name, suffix), section, name)
-        except InputError as error:  # a picture that cannot be read spoils no numbers
-            said.append(f"{name} has no pictures here: {error}")
-    return html.Shown(
-        section=section,
-        figures=tuple(figures),
-        files={kind: file.relative_to(folder) for kind, file in files.items()},
-        pictured=tuple(videos),
-        strips=strips,
-        said=tuple(said),
-    )
+            figures.append(html.Figure(plot.name, plot.title, svg, self._links(saved), plot.wide))
+            files |= {plot.name: file for file in saved if file.suffix in (".svg", ".png")}
+        strips: dict[tuple[str, str], Strip] = {}
+        said = []
+        for n, name in enumerate(videos):
+            self.say(f"drawing video {n + 1} of {len(videos)}")
+            try:
+                strips |= self._pictures(section, name, suffix)
+            except InputError as error:  # a picture that cannot be read spoils no numbers
+                said.append(f"{name} has no pictures here: {error}")
+        links = {kind: file.relative_to(self.folder) for kind, file in files.items()}
+        return html.Shown(section, tuple(figures), links, tuple(videos), strips, tuple(said))
+
+    def _pictures(self, section: Section, name: str, suffix: str) -> dict[tuple[str, str], Strip]:
+        """Draw the memory of every policy and a strip of frames for each object of a video."""
+        folder = self.folder / "sequences" / (_safe(name) + suffix)
+        while folder.exists():  # names that differ only in what no folder can be called
+            folder = folder.with_name(f"{folder.name}_")
+        sequence, base = section.sequence(name), section.table.baseline
+        strips: dict[tuple[str, str], Strip] = {}
+        for track in sequence.objects:
+            own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
+            what = f"{name}, object {track.id}" if own else name
+            timelines = section.timelines(name, track.id)[:ROWS]
+            self._save(memory_plot(timelines, what, base), folder / f"memory{own}")
+            strip = make_strip(section, name, track.id, timelines=timelines)
+            self._save(strip_plot(strip, what), folder / f"strip{own}")
+            strips[name, track.id] = strip
+        return strips
+
+    def _curves(self, curves: Curves) -> list[html.Figure]:
+        figure = curves_plot(curves)
+        if figure is None:
+            return []
+        links = self._links(self._save(figure, self.folder / "plots" / "curves"))
+        title = "best-found Q against the frames that were spent"
+        svg = inline_svg(figure, "curves", curves_alt(curves))
+        return [html.Figure("curves", title, svg, links, wide=True)]
+
+    def _save(self, figure: Figure, stem: Path) -> list[Path]:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        return save(figure, stem, self.formats)
+
+    def _links(self, files: Seq[Path]) -> tuple[str, ...]:
+        return tuple(file.relative_to(self.folder).as_posix() for file in files)
 
 
-def _write_pictures(folder: Path, section: Section, name: str) -> dict[tuple[str, str], Strip]:
-    """Draw the memory of every policy and a strip of frames for each object of a video."""
-    folder.mkdir(parents=True)
-    sequence = section.sequence(name)
-    strips: dict[tuple[str, str], Strip] = {}
-    for track in sequence.objects:
-        own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
-        what = f"{name}, object {track.id}" if own else name
-        timelines = section.timelines(name, track.id)
-        save(memory_plot(timelines, what, section.table.baseline), folder / f"memory{own}")
-        strip = make_strip(section, name, track.id, timelines=timelines)
-        save(strip_plot(strip, what), folder / f"strip{own}")
-        strips[name, track.id] = strip
-    return strips
-
-
-def _write_curves(folder: Path, curves: Curves) -> list[html.Figure]:
-    figure = curves_plot(curves)
-    if figure is None:
-        return []
-    (folder / "plots").mkdir(exist_ok=True)
-    save(figure, folder / "plots" / "curves")
-    title = "best-found Q against the frames that were spent"
-    svg = inline_svg(figure, "curves", curves_alt(curves))
-    return [html.Figure("curves", title, svg, "plots/curves", wide=True)]
-
-
-def _safe(name: str, suffix: str = "") -> str:
-    """A name as the name of a folder."""
-    return re.sub(r"[^\w.-]+", "_", name).strip(".") + suffix or "video"
+def _safe(name: str) -> str:
+    """A name as the name of a file."""
+    return re.sub(r"[^\w.-]+", "_", name)[:80].strip(".") or "video"
 
 
 def _check_place(out: Path) -> None:

@@ -37,17 +37,44 @@ def report(
     results: Results = Path("results"),
     baseline: Baseline = "fifo",
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Videos with pictures: those where policies differ most.")
+    ] = 4,
+    sequence: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A video that gets pictures in any case; repeat."),
+    ] = None,
+    curves: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CSV", help="Curves of search or training to draw; repeat."),
+    ] = None,
+    formats: Annotated[str, typer.Option(help="Files of each plot.")] = "png,svg,pdf",
     toolkit_compatible: ToolkitCompatible = False,
     jf: JF = False,
     data: opt.Data = None,
 ) -> None:
-    """Score results and compare the policies."""
+    """Score results and compare the policies on a page, with tables and plots as files."""
     from vot_memory import reports
     from vot_memory.reports.pages import terminal
 
-    made = reports.write_report(
-        results, split, baseline, out, toolkit_compatible=toolkit_compatible, jf=jf, data=data
+    wanted = reports.Wanted(
+        pictures=pictures,
+        sequences=tuple(sequence or ()),
+        curves=tuple(curves or ()),
+        formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
     )
+    with make_console(stderr=True).status("begins") as status:
+        made = reports.write_report(
+            results,
+            split,
+            baseline,
+            out,
+            wanted=wanted,
+            toolkit_compatible=toolkit_compatible,
+            jf=jf,
+            data=data,
+            say=status.update,
+        )
     terminal.print_report(made, make_console())
 
 

@@ -49,7 +49,7 @@ MEANINGS = {
     "seconds": "mean delay until it is found, in seconds",
 }
 MEASURED, SPEED = "measures", "speed"
-_INTERVAL = "95% interval"
+INTERVAL = "95% interval"
 _BESIDE = {"jf": "J&F", "boxes": "AUC"}  # further measures that the overview shows, too
 
 
@@ -236,7 +236,7 @@ def gap_heads(table: Table, measure: str) -> list[Head]:
     test = "Wilcoxon's signed-rank test, Holm's correction for the comparisons of the table"
     return [
         Head(f"{measure} {MINUS} {base}", "mean difference, paired by video", True, group=group),
-        Head(_INTERVAL, "of the difference, over videos", group=group),
+        Head(INTERVAL, "of the difference, over videos", group=group),
         Head("better / equal / worse", "number of videos", group=group),
         Head("p (Holm)", test, group=group),
     ]
@@ -272,7 +272,7 @@ def _measure_head(label: str) -> Head:
 
 def _measure_heads(beside: Seq[FurtherTable]) -> list[Head]:
     first, *others = (_measure_head(m.label) for m in MEASURES)
-    ends = Head(_INTERVAL, "of Q, over videos", group=MEASURED)
+    ends = Head(INTERVAL, "of Q, over videos", group=MEASURED)
     return [first, ends, *others, *(_measure_head(_BESIDE[own.name]) for own in beside)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from vot_memory import __version__
 from vot_memory.reports.gather import Gathered, Section
 from vot_memory.reports.pages.files import table_grids
-from vot_memory.reports.pages.grids import Grid
+from vot_memory.reports.pages.grids import INTERVAL, Cell, Grid
 from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.pair_panel import pair_panel
 from vot_memory.reports.pages.panels import Panel, Shelf
 from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
 from vot_memory.reports.pages.templating import environment, read_asset
-from vot_memory.reports.plots.canvas import FORMATS, row_styles
+from vot_memory.reports.plots.canvas import row_styles
 from vot_memory.reports.tables.comparison import compare
 from vot_memory.reports.text import UNDEFINED, is_defined, number, one_line
 
@@ -42,13 +42,13 @@ class Figure:
 
     Attributes:
         name: of the plot. title: what it shows. svg: to stand in the page.
-        stem: of its files, relative to the page. wide: takes the whole width.
+        files: relative to the page. wide: takes the whole width.
     """
 
     name: str
     title: str
     svg: str
-    stem: str
+    files: tuple[str, ...]
     wide: bool = False
 
 
@@ -151,8 +151,22 @@ def _rows(table: Table) -> list[dict[str, Any]]:
 
 def _grid(grid: Grid, markers: Mapping[str, Any]) -> dict[str, Any]:
     """A table of the page: a grid and the markers of its rows."""
+    grid = _fold(grid)
     rows = [(row, markers.get(row.label, "") if row.kind == "run" else "") for row in grid.rows]
     return {"grid": grid, "rows": rows}
+
+
+def _fold(grid: Grid) -> Grid:
+    """Intervals below their numbers instead of beside them: a page is narrower than a file."""
+    ends = [i for i, head in enumerate(grid.heads) if head.text == INTERVAL]
+    kept = [i for i in range(len(grid.heads)) if i not in ends]
+
+    def folded(cells: Seq[Cell]) -> tuple[Cell, ...]:
+        below = {i - 1: cells[i].text for i in ends}
+        return tuple(cells[i]._replace(below=below.get(i, cells[i].below)) for i in kept)
+
+    rows = tuple(row._replace(cells=folded(row.cells)) for row in grid.rows)
+    return replace(grid, heads=tuple(grid.heads[i] for i in kept), rows=rows)
 
 
 def _videos(shown: Shown) -> list[dict[str, Any]]:
@@ -237,8 +251,7 @@ def _figure(figure: Figure, suffix: str) -> dict[str, Any]:
         "id": f"plot-{figure.name}{suffix}",
         "svg": Markup(figure.svg),  # noqa: S704  made by canvas.inline_svg, which escapes names
         "title": figure.title,
-        "stem": figure.stem,
-        "suffixes": FORMATS,
+        "files": [(file.rpartition(".")[2].upper(), file) for file in figure.files],
         "wide": figure.wide,
     }
 

@@ -73,11 +73,11 @@ def settle(figure: Figure) -> None:
         figure.set_layout_engine(None)  # "none" leaves one behind, for which savefig draws twice
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path, formats: Iterable[str] = FORMATS) -> list[Path]:
     """Write a figure as STEM.png, STEM.svg and STEM.pdf and return the paths."""
     import matplotlib as mpl
 
-    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
+    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
     with mpl.rc_context(_RC):
         for file in files:
             figure.savefig(file, dpi=_DPI, metadata=_UNDATED[file.suffix], facecolor="white")
