@@ -21,7 +21,7 @@ _FONT = re.compile(r"font:\s*([^;]*?)([\d.]+)px[^;]*")
 _NUMBER = re.compile(r"-?\d*\.\d+")
 _COORDINATES = ("d", "x", "y", "width", "height", "transform")
 _ROOT = (
-    "width: 100%; max-width: calc(1.2 * var(--natural)); height: auto; white-space: pre; "
+    "width: 100%; max-width: calc(1.2 * var(--natural)); height: auto; "
     "stroke-linejoin: round; stroke-linecap: butt"
 )
 _HALO = f"paint-order: stroke; stroke: {GROUND}; stroke-width: 2px; stroke-linejoin: round"

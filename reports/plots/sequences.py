@@ -73,7 +73,8 @@ def sequence_plot(table: Table) -> Figure | None:
             axes.plot(base, "o", color=styles[reference].color, ms=_dot(len(names)))
     _name_sequences(panels[-1], names if named else [], turned)
     what = f"bars: {one_line(reference)}; hollow: below it" if others else ""
-    what = what if named else f"{count(len(names), 'sequence')}   {what}"
+    if not named:
+        what = "; ".join([count(len(names), "sequence"), *([what] if what else [])])
     panels[-1].set_xlabel(what, parse_math=False)
     add_title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
     if not named:
