@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fake_results import FRAMES, at, sequence
+from fake_results import at, sequence
 
 from vot_memory.datasets.splits import Published
 from vot_memory.reports.pages.files import KINDS, write_tables
@@ -31,7 +31,7 @@ SHORTHANDS = {
 
 @pytest.fixture
 def table(results):
-    labels = {"occluded": at(6, 7), "distractor": at(*range(FRAMES))}
+    labels = {"occluded": at(6, 7)}
     store = results(
         sequence("a", absent=4, labels=labels), sequence("b", away=(3, 4)), sequence("c")
     )
