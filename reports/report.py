@@ -188,7 +188,8 @@ class _Builder:
             saved = self._save(figure, self.folder / "plots" / stem)
             svg = inline_svg(figure, stem, plot.alt(section.table))
             figures.append(html.Figure(plot.name, plot.title, svg, self._links(saved), plot.wide))
-            files |= {plot.name: file for file in saved if file.suffix in (".svg", ".png")}
+            if plain := [file for file in saved if file.suffix in (".png", ".svg")]:
+                files[plot.name] = plain[0]
         strips: dict[tuple[str, str], Strip] = {}
         said = []
         for n, name in enumerate(videos):
