@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import TypeAdapter
+from typer.main import get_command
 
 from vot_memory import contract
+from vot_memory.cli import app
 from vot_memory.commands.listing import split_truth
 from vot_memory.datasets.splits import SplitSpec, split_specs
 from vot_memory.registry import load_policy
@@ -80,6 +82,14 @@ def test_the_own_data_set_on_the_page_is_valid():
     (entry,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(), re.S)
     specs = TypeAdapter(dict[str, SplitSpec]).validate_python(yaml.safe_load(entry))
     assert specs["my-videos"].official.objects == 20
+
+
+def test_the_page_of_reports_names_every_option():
+    page = (ROOT / "docs" / "reports.md").read_text()
+    named = re.findall(r"^\| `(--[\w-]+)", page, re.M)
+    command = get_command(app).commands["report"]
+    options = {option for param in command.params for option in param.opts}
+    assert sorted(named) == sorted(options - {"--help"})
 
 
 def test_links_between_documents_lead_somewhere():
