@@ -1,24 +1,27 @@
-# make demo | test | lint | bench. Variables: PYTHON (3.11 or newer), VENV, TORCH, VOTENV.
+# make demo | example | test | lint | bench. Variables: PYTHON (3.11 or newer), VENV, TORCH, VOTENV.
 
 PYTHON ?= python3
 VENV   ?= .venv
 VOTENV ?= .venv-vot
 TORCH  ?= torch==2.13.0
 DEMO   ?= results/demo
+EXAMPLE ?= results/example
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LIMITS  := $(VENV)/constraints.txt
 POLICIES := $(addprefix --policy ,fifo samurai dam4sam sam2long random)
+EVERY    := $(POLICIES) $(addprefix --policy ,first sam2long-online mosam sam3)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev votenv demo test fast parity lint bench clean
+.PHONY: help install dev votenv demo example test fast parity lint bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make install   make $(VENV) and install vot-memory into it"
 	@echo "make votenv    make $(VOTENV) with the VOT toolkit (600 MB), which one test runs"
 	@echo "make demo      run five memory policies on an embedded split and report"
+	@echo "make example   run every policy on synth-val (an hour) and write docs/example-report"
 	@echo "make test      install what development needs and run every test"
 	@echo "make fast      only the tests that take seconds"
 	@echo "make parity    policies beside recorded runs of their releases; TRACES=DIR adds recordings"
@@ -65,6 +68,13 @@ $(VOTENV)/installed:
 demo: $(VENV)/installed
 	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --threads 1 --out $(DEMO)
 	$(BIN)/vot-memory report --results $(DEMO) --split synth-smoke --out $(DEMO)/report
+
+# The page that is committed: every policy, every video; PNG alone, to stay small. What is complete
+# in $(EXAMPLE) is not run again.
+example: $(VENV)/installed
+	$(BIN)/vot-memory run $(EVERY) --split synth-val --threads 1 --out $(EXAMPLE)
+	$(BIN)/vot-memory report --results $(EXAMPLE) --split synth-val --out docs/example-report \
+	  --pictures 2 --formats png
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest

@@ -66,7 +66,10 @@ def save_mask(path, mask):
 def test_help_names_every_command(vot):
     result = vot("--help")
     assert result.code == 0
-    for command in ("run", "sweep", "report", "track", "export", "ls", "check-policy", "verify"):
+    for command in (
+        *("run", "sweep", "report", "show", "compare", "overlay", "track"),
+        *("export", "ls", "check-policy", "verify"),
+    ):
         assert f"\n  {command} " in result.out
 
 
@@ -388,7 +391,7 @@ def test_sweep_shares_one_pass_and_goes_on(vot, vos, tmp_path, monkeypatch):
     reported = vot("report", "--split", vos)  # six rows of one policy can be told apart
     labels = {f"random (seed={s}, num_maskmem={n})" for s in (1, 2) for n in (2, 4)}
     assert reported.code == 0
-    with (tmp_path / "report" / "overview.csv").open() as stream:
+    with (tmp_path / "report" / "tables" / "overview.csv").open() as stream:
         assert {row["label"] for row in csv.DictReader(stream)} == {"random", "fifo"} | labels
 
 

@@ -7,8 +7,9 @@ import os
 import shutil
 
 import pytest
-from fake_results import at, sequence
+from fake_results import Results, at, sequence
 
+from vot_memory.datasets import splits
 from vot_memory.reports import Wanted, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -40,19 +41,26 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def report(results, tmp_path):
-    """Three videos, one with a hostile name and one with an absence and labels, four policies."""
-    labels = {"occluded": at(3, 4), "lookalike_near": at(8), "absent": at(12, 13, 14)}
-    store = results(
-        sequence("bear"), sequence(HOSTILE, absent=3), sequence("dog", labels=labels, away=(6, 7))
-    )
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Three videos, one with a hostile name and one with absences and labels, four policies."""
+    labels = {"occluded": at(3, 4), "lookalike_near": at(8), "absent": at(6, 7)}
+    videos = [
+        sequence("bear"),
+        sequence(HOSTILE, absent=3),
+        sequence("dog", labels=labels, away=(6, 7)),
+    ]
+    folder = tmp_path_factory.mktemp("browser")
+    store = Results(folder / "results", videos)
     for policy, quality in {"fifo": 60, "first": 40, "random": 55, "samurai": 80}.items():
-        qualities = {s.name: quality + 5 * i for i, s in enumerate(store.sequences)}
+        qualities = {s.name: quality + 5 * i for i, s in enumerate(videos)}
         if policy == "random":
             del qualities["dog"]
         store.run(policy, qualities, policy_config={"note": HOSTILE} if policy == "first" else {})
-    return write_report(store.root, "fake", "fifo", tmp_path / "report", wanted=Wanted(pictures=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits, "load_split", lambda name, data=None: store.split)
+        wanted = Wanted(pictures=1, formats=("png",))
+        return write_report(store.root, "fake", "fifo", folder / "report", wanted=wanted)
 
 
 @pytest.fixture
