@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vot_memory.datasets.pictures import natural_key
 from vot_memory.reports.pages.grids import Cell, Grid, Head, Row, numeric
@@ -31,11 +32,10 @@ def sequences_grid(table: Table) -> Grid:
         *_policy_heads(table),
     )
     rows = []
-    for name in sorted(facts.index, key=natural_key):
-        cells = [Cell(str(int(n)), float(n)) for n in facts.loc[name]]
-        values = [quality.loc[name, label] for label in table.overview["label"]]
-        cells = [Cell(one_line(name)), *cells, *_quality_cells(table, values)]
-        rows.append(Row(name, "", "video", tuple(cells)))
+    names = sorted(facts.index, key=natural_key)
+    for name, counts, values in _aligned(table, names, facts, quality):
+        cells = (Cell(one_line(name)), *_counts(counts), *_quality_cells(table, values))
+        rows.append(Row(name, "", "video", cells))
     rows.append(_mean_row(table))
     notes = (*(f"{line}." for line in table.legend), _coverage(table))
     return Grid("sequences", "Q of each sequence", heads, tuple(rows), notes)
@@ -53,11 +53,10 @@ def objects_grid(table: Table) -> Grid:
         *_policy_heads(table),
     )
     rows = []
-    for name in sorted(facts.index, key=lambda name: tuple(map(natural_key, name))):
-        cells = [*(Cell(one_line(part)) for part in name)]
-        cells += [Cell(str(int(n)), float(n)) for n in facts.loc[name]]
-        values = [quality.loc[name, label] for label in table.overview["label"]]
-        rows.append(Row(name[0], "", "object", (*cells, *_quality_cells(table, values))))
+    names = sorted(facts.index, key=lambda name: tuple(map(natural_key, name)))
+    for name, counts, values in _aligned(table, names, facts, quality):
+        cells = (*_counts(counts), *_quality_cells(table, values))
+        rows.append(Row(name[0], "", "object", (*(Cell(one_line(part)) for part in name), *cells)))
     said = "The counts are of scored frames and of returns after an absence."
     notes = (*(f"{line}." for line in table.legend), said)
     return Grid("objects", "Q of each object", heads, tuple(rows), notes)
@@ -74,6 +73,20 @@ def object_facts(table: Table) -> DataFrame:
 def object_quality(table: Table) -> DataFrame:
     """Q: a row a (sequence, object), a column a run; NaN where it has not finished the sequence."""
     return table.objects.pivot(index=_OBJECT, columns="label", values="Q")
+
+
+def _aligned(
+    table: Table, names: Seq[Any], facts: DataFrame, quality: DataFrame
+) -> Iterator[tuple[Any, list[float], list[float]]]:
+    """Each name with its facts and its Q by policy, in the table's order."""
+    labels = list(table.overview["label"])
+    counts = facts.loc[names].to_numpy(float).tolist()
+    values = quality.loc[names, labels].to_numpy(float).tolist()
+    return zip(names, counts, values, strict=True)
+
+
+def _counts(numbers: Seq[float]) -> list[Cell]:
+    return [Cell(str(int(n)), n) for n in numbers]
 
 
 def _policy_heads(table: Table) -> list[Head]:
