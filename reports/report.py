@@ -18,7 +18,7 @@ from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
 from vot_memory.reports.pictures.strips import Strip, make_strip
 from vot_memory.reports.plots.canvas import FORMATS, save
-from vot_memory.reports.plots.curves import curves_alt, curves_plot
+from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.plots.inline import inline_svg
 from vot_memory.reports.plots.memory import memory_plot
@@ -224,6 +224,7 @@ class _Builder:
             return []
         links = self._links(self._save(figure, self.folder / "plots" / "curves"))
         title = "best-found Q against the frames that were spent"
+        title += f" ({MADE_UP})" if curves.synthetic else ""
         svg = inline_svg(figure, "curves", curves_alt(curves))
         return [html.Figure("curves", title, svg, links, wide=True)]
 

@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from vot_memory.reports.plots.inline import TITLE
 from vot_memory.reports.style import Style, styles_for
 from vot_memory.reports.text import one_line
 
@@ -107,7 +108,7 @@ def write_title(figure: Figure, lines: Iterable[str]) -> None:
     """Lines above a figure, broken where they are longer than it is wide."""
     columns = int(figure.get_figwidth() * 12.5)
     broken = [part for line in lines for part in textwrap.wrap(one_line(line), columns)]
-    figure.suptitle("\n".join(broken), x=0.012, ha="left", parse_math=False)
+    figure.suptitle("\n".join(broken), x=0.012, ha="left", parse_math=False, gid=TITLE)
 
 
 def row_styles(table: Table) -> dict[str, Style]:

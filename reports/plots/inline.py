@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.style import dark_color
 from vot_memory.reports.text import one_line
@@ -13,6 +13,7 @@ from vot_memory.reports.text import one_line
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLE = "title"  # marks what a page says in its own words beside the figure
 HALO = "halo"  # marks texts that need the ground's colour around them
 GROUND = "var(--plot-ground, light-dark(#ffffff, #15181d))"
 _LINK = "{http://www.w3.org/1999/xlink}href"
@@ -28,7 +29,7 @@ _HALO = f"paint-order: stroke; stroke: {GROUND}; stroke-width: 2px; stroke-linej
 
 
 def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
-    """A figure as an <svg> element, the same text each time.
+    """A figure as an <svg> element without its title, the same text each time.
 
     It takes the page's font and fills the width that it is given, up to a fifth more than its own,
     which pages find as `--natural`.
@@ -76,6 +77,10 @@ def _draw(figure: Figure) -> bytes:
     import matplotlib as mpl
     from matplotlib.text import Text
 
+    titles = [text for text in figure.texts if text.get_gid() == TITLE]
+    crop: Any = {"bbox_inches": "tight", "pad_inches": 0.05} if titles else {}
+    for title in titles:
+        title.set_visible(False)
     haloed = [text for text in figure.findobj(Text) if text.get_path_effects()]
     outlines = [text.get_path_effects() for text in haloed]
     for text in haloed:
@@ -83,7 +88,9 @@ def _draw(figure: Figure) -> bytes:
         text.set_gid(HALO)
     file = BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vot-memory"}):
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True, **crop)
+    for title in titles:
+        title.set_visible(True)
     for text, outline in zip(haloed, outlines, strict=True):
         text.set_path_effects(outline)
         text.set_gid(None)

@@ -59,7 +59,7 @@ def report(tmp_path_factory):
         store.run(policy, qualities, policy_config={"note": HOSTILE} if policy == "first" else {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits, "load_split", lambda name, data=None: store.split)
-        wanted = Wanted(pictures=1, formats=("png",))
+        wanted = Wanted(pictures=1, sequences=(HOSTILE,), formats=("png",))
         return write_report(store.root, "fake", "fifo", folder / "report", wanted=wanted)
 
 
@@ -179,7 +179,7 @@ def test_the_page_fits_its_width_in_light_and_dark(browse, width, scheme, tmp_pa
 
 
 def test_every_picture_says_what_it_shows(browse):
-    page = browse("#s0-2")
+    page = browse("#s0-1")
     panel(page, "s0")
     assert page.locator("img").count() > 0
     nameless = "images => images.filter(i => !(i.alt || '').trim()).length"
