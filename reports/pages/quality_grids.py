@@ -76,7 +76,7 @@ def object_quality(table: Table) -> DataFrame:
 
 
 def _aligned(
-    table: Table, names: Seq[Any], facts: DataFrame, quality: DataFrame
+    table: Table, names: list[Any], facts: DataFrame, quality: DataFrame
 ) -> Iterator[tuple[Any, list[float], list[float]]]:
     """Each name with its facts and its Q by policy, in the table's order."""
     labels = list(table.overview["label"])
