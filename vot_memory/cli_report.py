@@ -55,6 +55,7 @@ def report(
 ) -> None:
     """Score results and compare the policies on a page, with tables and plots as files."""
     from vot_memory import reports
+    from vot_memory.commands.track import sigterm_as_ctrl_c
     from vot_memory.reports.pages import terminal
 
     wanted = reports.Wanted(
@@ -63,18 +64,22 @@ def report(
         curves=tuple(curves or ()),
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
     )
-    with make_console(stderr=True).status("begins") as status:
-        made = reports.write_report(
-            results,
-            split,
-            baseline,
-            out,
-            wanted=wanted,
-            toolkit_compatible=toolkit_compatible,
-            jf=jf,
-            data=data,
-            say=status.update,
-        )
+    try:
+        with sigterm_as_ctrl_c(), make_console(stderr=True).status("begins") as status:
+            made = reports.write_report(
+                results,
+                split,
+                baseline,
+                out,
+                wanted=wanted,
+                toolkit_compatible=toolkit_compatible,
+                jf=jf,
+                data=data,
+                say=status.update,
+            )
+    except KeyboardInterrupt:
+        typer.echo("Stopped: no report was written.", err=True)
+        raise typer.Exit(130) from None
     terminal.print_report(made, make_console())
 
 
