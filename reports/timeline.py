@@ -33,6 +33,8 @@ class Memory:
             absent object was answered by an empty mask); NaN where that frame is not scored, as
             the prompt's. It is that of the mask in the record, which where several rows track one
             object need not be the mask that the memory was made from.
+        absent: the object was annotated as away on the frame that was remembered; False where that
+            frame is not scored.
     """
 
     frame: int
@@ -41,6 +43,12 @@ class Memory:
     end: int
     tag: int
     overlap: float
+    absent: bool = False
+
+    @property
+    def rightly_empty(self) -> bool:
+        """It remembers that nothing is there, of a frame where that was so."""
+        return self.absent and self.overlap == 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +83,12 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.overlap)
+
+    @property
+    def rightly_empty(self) -> NDArray[np.bool_]:
+        """Frames where the object is absent and the answer is an empty mask, bool [T]."""
+        empty: NDArray[np.bool_] = self.absent & (self.overlap == 1)
+        return empty
 
     @property
     def slots(self) -> int:
@@ -127,6 +141,7 @@ def find_memories(record: Record, frames: FrameOverlaps) -> tuple[Memory, ...]:
     begun = record.first_frame
     memory = np.array([row for row in record.memory if row is not None])
     tags = np.array([row for row in record.tags if row is not None])
+    absent = frames.scored & ~frames.visible
     found = []
     for slot in range(memory.shape[1] if memory.size else 0):
         stored = memory[:, slot]
@@ -137,7 +152,8 @@ def find_memories(record: Record, frames: FrameOverlaps) -> tuple[Memory, ...]:
                 continue
             overlap = float("nan") if frame == begun else float(frames.overlap[frame])
             tag = int(tags[begin, slot])
-            found.append(Memory(frame, slot, begun + begin, begun + end, tag, overlap))
+            stay = (frame, slot, begun + begin, begun + end)
+            found.append(Memory(*stay, tag, overlap, bool(absent[frame])))
     return tuple(found)
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from vot_memory.metrics.events import ABSENT, LOOKALIKE, OCCLUDED
 from vot_memory.metrics.vots import MEASURES
+from vot_memory.policy import ANCHOR
+from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.memory_raster import color_class
 from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.pages.timeline_svg import (
@@ -23,8 +25,9 @@ from vot_memory.reports.pages.timeline_svg import (
     say_panel,
     timeline_svg,
 )
+from vot_memory.reports.plots.canvas import row_name, row_styles
 from vot_memory.reports.scores import COUNT_COLUMNS
-from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR, style_of
+from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR, Style
 from vot_memory.reports.tables.ranks import UNRANKED
 from vot_memory.reports.text import count, is_defined, number, one_line
 
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from vot_memory.datasets.sequence import ObjectTrack, Picture, Sequence
     from vot_memory.reports.gather import Section
     from vot_memory.reports.pictures.strips import Strip, StripRow
-    from vot_memory.reports.scores import RunScores
     from vot_memory.reports.timeline import Timeline
 
 _LABELS = {OCCLUDED: "occluded", LOOKALIKE: "lookalike_near"}  # event -> key of Sequence.labels
@@ -85,29 +87,32 @@ def panel_css() -> str:
 
 def _panel(section: Section, name: str, strips: Mapping[str, Strip]) -> dict[str, Any]:
     sequence = section.sequence(name)
-    runs, signs = section.runs_on(name), section.table.signs
+    runs, styles = section.runs_on(name), row_styles(section.table)
     labels = [run.label for run in runs]
     tracks = sequence.objects if labels else ()
     blocks = [_block(section, sequence, track, strips.get(track.id)) for track in tracks]
+    timelines = [run["timeline"] for block in blocks for run in block["runs"]]
     happening = {event for block in blocks for event in block["events"]}
     return {
         "name": name,
         "facts": _facts(sequence),
         "unfinished": _unfinished(section, name),
-        "policies": [_policy(run, signs[run.label]) for run in runs],
+        "policies": [_policy(row_name(section.table, k), styles[k]) for k in labels],
         "blocks": blocks,
         "signs": section.table.legend,
         "baseline": section.table.baseline if section.table.baseline in labels else None,
         "events": [(event, event_class(event)) for event in _EVENTS if event in happening],
-        "known": any(run["timeline"].memories for block in blocks for run in block["runs"]),
+        "known": any(timeline.memories for timeline in timelines),
+        "anchored": any(m.tag == ANCHOR for timeline in timelines for m in timeline.memories),
+        "hollow": any(timeline.rightly_empty.any() for timeline in timelines),
         "scale": [f"{i / 5:g}" for i in range(len(OVERLAP_COLORS) + 1)],
     }
 
 
-def _policy(run: RunScores, sign: str) -> dict[str, str]:
-    """A run's name with its signs and its colours on light and dark ground."""
-    style = style_of(run.identity.policy)
-    return {"name": one_line(run.label) + sign, "color": style.color, "dark": style.dark}
+def _policy(name: str, style: Style) -> dict[str, str]:
+    """A run's name, its marker, and its colours on light and dark ground."""
+    marker = marker_svg(style)
+    return {"name": name, "marker": marker, "color": style.color, "dark": style.dark}
 
 
 def _facts(sequence: Sequence) -> str:
@@ -212,7 +217,8 @@ def _strip(strip: Strip, labels: Seq[str]) -> dict[str, Any]:
 def _strip_row(strip: Strip, row: StripRow, labels: Seq[str]) -> dict[str, Any]:
     """A row of pictures; `index` is that of its run, None for the ground truth."""
     cells = []
-    for frame, overlap, picture in zip(strip.frames, row.overlaps, row.pictures, strict=True):
+    columns = zip(strip.frames, strip.states, row.overlaps, row.pictures, strict=True)
+    for frame, state, overlap, picture in columns:
         alt = f"{row.label}, frame {frame}"
         if row.policy:
             alt += f", overlap {number(overlap, 2)}"
@@ -221,7 +227,7 @@ def _strip_row(strip: Strip, row: StripRow, labels: Seq[str]) -> dict[str, Any]:
                 "source": _jpeg(picture),
                 "alt": alt,
                 "overlap": number(overlap, 2) if row.policy else "",
-                "color": color_class(overlap),
+                "color": color_class(overlap, state == "absent" and overlap == 1),
                 "height": picture.shape[0],
                 "width": picture.shape[1],
             }

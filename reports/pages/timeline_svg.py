@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.metrics.returns import FOUND_OVERLAP
-from vot_memory.reports.pages.memory_raster import Bar, find_bars, find_ticks, runs_of, say_runs
+from vot_memory.reports.pages.memory_raster import (
+    EMPTY_CLASS,
+    Bar,
+    find_bars,
+    find_ticks,
+    runs_of,
+    say_runs,
+)
 from vot_memory.reports.pages.templating import environment
 from vot_memory.reports.text import MINUS, count, number
 from vot_memory.reports.timeline import Timeline
@@ -28,7 +35,9 @@ ROW, STRIP, TICK = 12, 5, 7  # heights of a slot, an event and the row of forgot
 _CAPTION = 14  # height
 _DIGIT = 5.4  # width
 _EDGED = 5  # width of bars that have room for an edge
+_TICK_EDGED = 3  # width of frames whose ticks have room for an edge
 _NEAR = 9  # labels on an axis that are closer hide each other
+_SHADES = {"q0": "deep", "q4": "deep", "qp": "deep", EMPTY_CLASS: "hollow"}  # the rest is pale
 _LOSSES = 2  # losses that are told one by one
 
 
@@ -181,15 +190,17 @@ def _layout(timeline: Timeline, axes: Axes) -> dict[str, object]:
         "absent": _runs(timeline.absent, timeline, axes),
         "strips": _strips(timeline, axes),
         "overlap": _curve(timeline.overlap, axes.spacing),
+        "found": _curve(np.where(timeline.rightly_empty, np.nan, timeline.overlap), axes.spacing),
         "baseline": [] if behind is None else _curve(behind, axes.spacing),
         "scores": _curve((timeline.object_score - lowest) / span),
         "zero": _percent(highest / span),
         "ious": _curve(timeline.predicted_iou),
-        "bars": bars,
+        "bars": sorted(bars, key=lambda bar: bar.color == EMPTY_CLASS),  # outlines lie above
         "dense": not all(bar.name for bar in bars) or len(bars) * _EDGED > timeline.slots * PLOT,
         "anchors": [bar for bar in bars if bar.anchor],
         "names": _names(bars, scale, raster),
         "ticks": ticks,
+        "thin": scale < _TICK_EDGED,
         "y_labels": _y_labels(timeline, score, iou, raster),
         "x_labels": _x_labels(axes.frames, scale, bottom),
         "grid": _x_ticks(axes.frames),
@@ -268,14 +279,14 @@ def event_class(event: str) -> str:
 
 
 def _names(bars: Seq[Bar], scale: float, top: int) -> dict[str, list[Label]]:
-    """What is written in bars, where it fits, by whether the bar is "deep" or "pale" in colour."""
-    names: dict[str, list[Label]] = {"deep": [], "pale": []}
+    """What is written in bars, where it fits, by the bar's colour: "deep", "pale", "hollow"."""
+    names: dict[str, list[Label]] = {"deep": [], "pale": [], "hollow": []}
     for bar in bars:
         if bar.name and (bar.end - bar.begin) * scale > len(bar.name) * _DIGIT + 1:
             x = round(LEFT + (bar.begin + bar.end) / 2 * scale)
-            deep = bar.color in {"q0", "q4", "qp"}
+            shade = _SHADES.get(bar.color, "pale")
             label = Label(x, top + ROW * bar.slot + ROW - 3, bar.name)
-            names["deep" if deep else "pale"].append(label)
+            names[shade].append(label)
     return names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,14 +15,22 @@ from numpy.typing import NDArray
 from vot_memory.policy import ANCHOR
 from vot_memory.reports.plots.canvas import shorten, styled
 from vot_memory.reports.plots.raster import (
-    OUTLINE,
+    ANCHOR_COLOR,
+    EMPTY_COLOR,
+    EMPTY_EDGE,
     PROMPT_COLOR,
     Polygon,
     add_polygons,
     box,
     draw_raster,
 )
-from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR, overlap_bin, style_of
+from vot_memory.reports.style import (
+    OVERLAP_COLORS,
+    UNSCORED_COLOR,
+    Style,
+    overlap_bin,
+    styles_for,
+)
 from vot_memory.reports.text import number, one_line
 
 if TYPE_CHECKING:
@@ -58,18 +66,28 @@ class Panels(NamedTuple):
 
 
 @styled
-def memory_plot(timelines: Sequence[Timeline], title: str, baseline: str | None) -> Figure:
+def memory_plot(
+    timelines: Sequence[Timeline],
+    title: str,
+    baseline: str | None,
+    styles: Mapping[str, Style] | None = None,
+) -> Figure:
     """Overlap, scores and memory over time, a column of panels a policy.
 
-    From above: the overlap with the ground truth, over ground in the colours that memories have;
-    the object score and the predicted IoU of the chosen mask; the memory raster. All columns share
-    their scales. Of long videos the vector formats hold the marks as pixels.
+    From above: the overlap with the ground truth, over ground in the colours that memories have
+    (none where an absent object is rightly answered by nothing); the object score and the
+    predicted IoU of the chosen mask; the memory raster. All columns share their scales. Of long
+    videos the vector formats hold the marks as pixels.
 
     Args:
         timelines: at least one, all of one object of one video.
         title: taken literally; long lines are wrapped.
         baseline: label of the timeline that the others' first panel repeats as a grey line.
+        styles: label -> style, as in the plots of the whole table; by default those of these rows.
     """
+    if styles is None:
+        named = styles_for([timeline.policy for timeline in timelines])
+        styles = {t.label: style for t, style in zip(timelines, named, strict=True)}
     across = math.ceil(len(timelines) / math.ceil(len(timelines) / _ACROSS))
     rows = [timelines[i : i + across] for i in range(0, len(timelines), across)]
     slots = [max(4, *(t.slots for t in row)) for row in rows]
@@ -88,7 +106,7 @@ def memory_plot(timelines: Sequence[Timeline], title: str, baseline: str | None)
             _draw_scores(panels.score, timeline, logits)
             draw_raster(panels.raster, timeline, count, width)
             _say_unknown(panels, timeline)
-            _name(panels.overlap, timeline)
+            _name(panels.overlap, timeline, styles[timeline.label])
             if i == len(row) - 1:
                 _label_right(panels)
             _set_ticks(panels, count, row)
@@ -139,18 +157,18 @@ def _limits(timelines: Sequence[Timeline]) -> tuple[float, float]:
 
 
 def _draw_overlap(axes: Axes, timeline: Timeline, reference: Timeline | None) -> None:
-    """The overlap as a line over ground in the colours of its bins, paler in absence."""
+    """The overlap as a line over ground in the colours of its bins."""
     _shade_absence(axes, timeline)
     bins = [overlap_bin(overlap) for overlap in timeline.overlap.tolist()]
-    ground: dict[tuple[int, bool], list[Polygon]] = {}
-    kinds = zip(bins, timeline.absent.tolist(), strict=True)
-    for (place, away), run in groupby(enumerate(kinds), key=itemgetter(1)):
+    for t in np.flatnonzero(timeline.rightly_empty).tolist():
+        bins[t] = None
+    ground: dict[int, list[Polygon]] = {}
+    for place, run in groupby(enumerate(bins), key=itemgetter(1)):
         if place is not None:
             frames = [t for t, _ in run]
-            ground.setdefault((place, away), []).append(_below(timeline, frames))
-    for (place, away), polygons in ground.items():
-        alpha = 0.3 if away else 0.75
-        add_polygons(axes, polygons, facecolor=OVERLAP_COLORS[place], alpha=alpha, lw=0)
+            ground.setdefault(place, []).append(_below(timeline, frames))
+    for place, polygons in ground.items():
+        add_polygons(axes, polygons, facecolor=OVERLAP_COLORS[place], alpha=0.75, lw=0)
     if reference is not None and reference is not timeline:
         axes.plot(reference.overlap, color=BASELINE_COLOR, lw=0.8 * _thickness(timeline))
     axes.plot(timeline.overlap, color="0.05", lw=_thickness(timeline))
@@ -215,14 +233,19 @@ def _say_unknown(panels: Panels, timeline: Timeline) -> None:
         )
 
 
-def _name(axes: Axes, timeline: Timeline) -> None:
-    """The policy in its colour on the left, its mean overlap on the right."""
+def _name(axes: Axes, timeline: Timeline, style: Style) -> None:
+    """The policy with its marker on the left, its mean overlap on the right."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
     scored = timeline.overlap[~np.isnan(timeline.overlap)]
     mean = float(scored.mean()) if len(scored) else None
     name = shorten(one_line(timeline.label), _LONGEST) + (", offline" if timeline.offline else "")
-    color = style_of(timeline.policy).color
     above: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
-    axes.annotate("\N{BLACK SQUARE}", (0, 1), (-1, 8), color=color, fontsize=11, **above)
+    figure: Any = axes.figure
+    place = axes.transAxes + ScaledTranslation(4 / 72, 8 / 72, figure.dpi_scale_trans)
+    look: Any = {"ls": "none", "color": style.color, "marker": style.marker, "ms": 6.5, "mew": 0.5}
+    figure.add_artist(Line2D([0], [1], transform=place, **look))
     axes.annotate(
         name, (0, 1), (11, 8), fontsize=8.5, weight="bold", annotation_clip=False, **above
     ).set_parse_math(False)
@@ -325,13 +348,16 @@ def _line_legend(timelines: Sequence[Timeline], baseline: str | None) -> list[Ar
     known: list[Artist] = []
     if any(t.absent.any() for t in timelines):
         known.append(Patch(color=_AWAY, label="absent"))
+    if any(m.rightly_empty for t in timelines for m in t.memories):
+        name = "absent, rightly empty"
+        known.append(Patch(facecolor=EMPTY_COLOR, edgecolor=EMPTY_EDGE, lw=0.7, label=name))
     if any(t.label == baseline for t in timelines) and len(timelines) > 1:
         name = f"overlap of {shorten(one_line(baseline or ''), _LONGEST)}"
         known.append(Line2D([], [], color=BASELINE_COLOR, lw=0.9, label=name))
     known.append(Line2D([], [], color=SCORE_COLOR, lw=1.2, label="object score (logit)"))
     known.append(Line2D([], [], color=IOU_COLOR, lw=1.2, label="predicted IoU"))
     if any(m.tag == ANCHOR for t in timelines for m in t.memories):
-        known.append(Patch(facecolor="white", edgecolor=OUTLINE, lw=1.0, label="anchor"))
+        known.append(Line2D([], [], color=ANCHOR_COLOR, lw=2.2, label="anchor (top edge)"))
     if any(t.discarded.any() for t in timelines):
         known.append(Line2D([], [], color="0.25", marker="|", ms=5, ls="none", label="discarded"))
     return known

@@ -24,6 +24,11 @@ def anchor(frame: int, slot: int, begin: int, end: int, overlap: float) -> Memor
     return Memory(frame, slot, begin, end, ANCHOR, overlap)
 
 
+def nothing(frame: int, slot: int, begin: int, end: int) -> Memory:
+    """Of a frame where the absent object was rightly answered by an empty mask."""
+    return Memory(frame, slot, begin, end, RECENT, 1.0, absent=True)
+
+
 def timeline(frames: int, **changes: Any) -> Timeline:
     """A run with overlap 0.8 from frame 1 on, whose memory is the prompt alone."""
     overlap = np.full(frames, 0.8)

@@ -111,6 +111,18 @@ def test_discarded_frames():
     assert timeline.discarded.tolist() == [False, False, False, False, True, False]
 
 
+def test_memories_know_whether_the_object_was_absent():
+    """On frames 1 and 2 it was there, on 3 and 4 it was not, and 5 is not scored."""
+    bank = [[0, -1], [0, 1], [0, 2], [0, 3], [0, 4], [0, 5]]
+    visible = np.array([True, True, True, False, False, False])
+    frames = FrameOverlaps(np.array([NAN, 0.6, 1, 1, 0, NAN]), visible, visible)
+    found = find_memories(record(bank), frames)
+    assert [m.absent for m in found] == [False, False, False, True, True, False]
+    assert [m.rightly_empty for m in found] == [False, False, False, True, False, False]
+    timeline = make_timeline("row", record(bank), frames)
+    assert timeline.rightly_empty.tolist() == [False, False, False, True, False, False]
+
+
 def test_a_frame_that_is_not_scored_gives_a_memory_without_overlap():
     found = find_memories(record([[0, -1], [0, 1]]), overlaps(NAN, NAN))
     assert np.isnan(found[1].overlap)

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from fake_timelines import anchor, fifo, prompt, recent, timeline
+from fake_timelines import anchor, fifo, nothing, prompt, recent, timeline
 
+from vot_memory.policy import RECENT
 from vot_memory.reports.pages.memory_raster import (
     MAX_BARS,
     color_class,
@@ -14,6 +15,7 @@ from vot_memory.reports.pages.memory_raster import (
     runs_of,
     say_runs,
 )
+from vot_memory.reports.timeline import Memory
 
 NAN = float("nan")
 
@@ -43,6 +45,27 @@ def test_bars_are_stays_with_the_colour_of_what_was_remembered():
 def test_a_frame_that_is_not_scored_is_grey():
     [bar] = find_bars(timeline(4, memories=(recent(2, 1, 2, 4, NAN),)))
     assert (bar.color, bar.title) == ("qu", "frame 2 in slot 1 to the end; not scored")
+
+
+def test_what_was_remembered_of_an_absent_object():
+    wrong = Memory(3, 1, 3, 4, RECENT, 0.0, absent=True)
+    bars = find_bars(timeline(4, memories=(nothing(2, 1, 2, 3), wrong)))
+    assert [bar.color for bar in bars] == ["qa", "q0"]
+    assert [bar.title for bar in bars] == [
+        "frame 2 in slot 1 to frame 2; the object was absent: remembered as empty; "
+        "replaced by frame 3",
+        "frame 3 in slot 1 to the end; the object was absent: a mask was remembered all the same",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "color"), [(0.1, "q0"), (0.5, "q2"), (0.7, "qa"), (1.0, "qa"), (NAN, "qa")]
+)
+def test_an_empty_memory_is_worse_than_a_good_one_and_better_than_a_wrong_one(overlap, color):
+    pair = (recent(1, 1, 1, 2, overlap), nothing(2, 1, 2, 3))
+    [bar] = find_bars(timeline(3, memories=pair), thinnest=2)
+    assert bar.color == color
+    assert bar.title.endswith("remembered as empty") == (color == "qa")
 
 
 def test_stays_too_thin_to_be_seen_are_joined_under_the_worst_overlap():
@@ -76,6 +99,18 @@ def test_ticks_are_the_frames_that_were_not_remembered():
         ("q0", [(2, 4)], "not remembered: frames 2 to 3"),
         ("q4", [(1, 2), (4, 5)], "not remembered: frames 1, 4"),
         ("qu", [(5, 6)], "not remembered: frame 5"),
+    ]
+
+
+def test_frames_without_the_object_have_ticks_of_their_own():
+    overlap = np.array([NAN, 1.0, 1.0, 0.0, 1.0])
+    absent = np.array([False, False, True, True, True])
+    discarded = np.array([False, True, True, True, False])
+    ticks = find_ticks(timeline(5, overlap=overlap, absent=absent, discarded=discarded))
+    assert [tuple(group) for group in ticks] == [
+        ("q0", [(3, 4)], "not remembered: frame 3"),
+        ("q4", [(1, 2)], "not remembered: frame 1"),
+        ("qa", [(2, 3)], "not remembered: frame 2; the object was absent, the answer empty"),
     ]
 
 

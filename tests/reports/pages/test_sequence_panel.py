@@ -14,8 +14,10 @@ from fake_results import FRAMES, Results, at, record, sequence
 
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.reports.gather import Section, gather
+from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
 from vot_memory.reports.pictures.strips import Strip, StripRow
+from vot_memory.reports.plots.canvas import row_styles
 from vot_memory.reports.style import OVERLAP_COLORS
 from vot_memory.results import COLUMNS, IMPORTED, Record
 
@@ -58,6 +60,9 @@ class Page(HTMLParser):
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
 
+    def plots(self) -> list[dict[str, str | None]]:
+        return [svg for svg in self.all("svg") if svg.get("role") == "img"]
+
 
 def panel(results: Results, name: str, strips: dict[str, Strip] | None = None) -> Page:
     html = sequence_panel(section(results), name, strips or {})
@@ -86,7 +91,7 @@ def test_numbers_have_a_row_a_policy_and_the_best_is_bold(results: Make):
     ]
     assert f"<b>{other:.3f}</b>" in sequence_panel(section(made), "a", {})
     assert "back at frame 7, found at 9" in page.text
-    assert [svg["aria-label"] for svg in page.all("svg")] == [
+    assert [svg["aria-label"] for svg in page.plots()] == [
         f"fifo on object 1 of a: Q {q:.3f}, back at frame 7, found at 9",
         f"dam4sam on object 1 of a: Q {other:.3f}, never lost",
     ]
@@ -116,6 +121,26 @@ def test_every_policy_can_be_hidden_without_javascript(results: Make):
         assert [f["class"] for f in page.all("figure")][i] == f"p{i}"
 
 
+def test_two_runs_of_a_policy_have_markers_of_their_own(results: Make):
+    made = results(sequence("a"))
+    for seed in (1, 2):
+        made.run("random", {"a": 90}, policy_config={"k": seed})
+    page, chosen = panel(made, "a"), section(made)
+    shapes = [path["d"] for path in page.all("path") if "style" in path]
+    styles = row_styles(chosen.table)
+    drawn = [marker_svg(styles[run.label]) for run in chosen.runs_on("a")]
+    assert len(set(shapes)) == len(set(drawn)) == 2
+    assert all(any(shape in marker for marker in drawn) for shape in shapes)
+
+
+def test_what_the_legend_explains_is_there(results: Make):
+    made = results(sequence("here"), sequence("away", away=(5, 6)))
+    made.run("fifo", {"here": 90, "away": [90] * 5 + [0, 90] + [90] * 8})
+    assert "absent, rightly empty" in panel(made, "away").text
+    assert "absent, rightly empty" not in panel(made, "here").text
+    assert "anchor (top edge)" not in panel(made, "here").text
+
+
 def test_names_are_only_text(results: Make):
     made = results(sequence(HOSTILE, (HOSTILE, "2")))
     made.run(HOSTILE, {HOSTILE: 90})
@@ -139,7 +164,7 @@ def test_several_objects_have_a_block_each_and_a_late_one_says_so(results: Make)
     page = panel(made, "a")
     assert "Object 2, from frame 7" in page.text
     assert len([d for d in page.all("details") if "open" in d]) == 2
-    assert len(page.all("svg")) == 2
+    assert len(page.plots()) == 2
     assert "occluded" not in page.text  # nothing says of which object
 
 
@@ -183,7 +208,7 @@ def test_pictures_are_in_the_page_with_words_beside_them(results: Make):
     made.run("fifo", {"a": 90})
     red = np.zeros((20, 30, 3), np.uint8)
     red[..., 0] = 200
-    rows = (
+    rows: tuple[StripRow, ...] = (
         StripRow("ground truth", "", (float("nan"),) * 2, (red, red)),
         StripRow("fifo", "fifo", (0.9, float("nan")), (red, red)),
     )
@@ -204,13 +229,18 @@ def test_pictures_are_in_the_page_with_words_beside_them(results: Make):
     assert read[10, 15, 0] < 20
     assert ["frame", "3", "8 absent, enlarged"] in page.rows
     assert ["fifo", "0.90", "\N{EN DASH}"] in page.rows
+    assert [span.get("class") for span in page.all("span")[-2:]] == ["q4", "qu"]
+    rows = (rows[0], StripRow("fifo", "fifo", (1.0, 1.0), (red, red)))
+    empty = panel(made, "a", {"1": replace(strip, rows=rows)})
+    cells = [span["class"] for span in empty.all("span") if span.get("class") in ("q4", "qa")]
+    assert cells == ["q4", "qa"], "the second frame is empty, and rightly so"
 
 
 def test_thirty_policies_are_shown_and_a_video_must_exist(results: Make):
     made = results(sequence("a"))
     for i in range(30):
         made.run(f"policy {i}", {"a": 90})
-    assert len(panel(made, "a").all("svg")) == 30
+    assert len(panel(made, "a").plots()) == 30
     with pytest.raises(KeyError):
         sequence_panel(section(made), "nobody", {})
 

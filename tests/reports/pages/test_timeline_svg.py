@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from fake_timelines import NAN, anchor, fifo, imported, prompt, recent, timeline
+from fake_timelines import NAN, anchor, fifo, imported, nothing, prompt, recent, timeline
 
 from vot_memory.reports.pages.timeline_svg import (
     LEFT,
@@ -62,7 +62,7 @@ def test_bars_stand_where_memories_stay():
     assert shapes(svg, "q4") == ["M1 1h3v1h-3z"]
     assert shapes(svg, "q0") == ["M4 1h6v1h-6z"]
     assert shapes(svg, "q2") == ["M6 2h3v1h-3z"]
-    assert shapes(svg, "an") == ["M6 2h3"]
+    assert shapes(svg, "an") == ["M6 2.11h3"]  # within its bar
     [raster] = [group for group in svg.iter("g") if group.get("class") == "m"]
     assert f"translate({LEFT} " in raster.get("transform", "")
     assert f"scale({PLOT / 10:g} " in raster.get("transform", "")
@@ -75,6 +75,25 @@ def test_bars_have_tooltips_and_names_where_there_is_room():
     assert bar.findtext("title") == "frame 1 in slot 1 to the end; overlap 0.50"
     assert texts(svg, "deep") == ["prompt"]  # one frame of 80 is too thin for a number
     assert texts(svg, "pale") == ["1"]
+
+
+def test_memories_of_an_absent_object_are_hollow_and_lie_above_the_others():
+    memories = (prompt(20), nothing(1, 1, 1, 10), recent(10, 1, 10, 20, 1.0))
+    svg = draw(timeline(20, memories=memories))
+    assert shapes(svg, "qa") == ["M1 1h9v1h-9z"]
+    [raster] = [group for group in svg.iter("g") if group.get("class") == "m"]
+    assert [path.get("class") for path in raster] == ["qp", "q4", "qa"]
+    assert texts(svg, "hollow") == ["1"]
+    assert texts(svg, "deep") == ["prompt", "10"]
+
+
+def test_the_overlap_has_no_fill_where_the_object_is_absent_and_the_answer_empty():
+    overlap = np.array([NAN, 0.8, 0.6, 1.0, 1.0, 0.0, 0.5])
+    absent = np.isin(np.arange(7), (3, 4, 5))
+    svg = draw(timeline(7, overlap=overlap, absent=absent))
+    assert len(points(shapes(svg, "line")[0])) == 6
+    areas = shapes(svg, "fill")
+    assert [area[area.index("V") :] for area in areas] == ["V100H1z", "V100H5z"]
 
 
 def test_the_overlap_is_a_line_with_gaps_where_frames_are_not_scored():

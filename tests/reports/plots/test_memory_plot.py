@@ -3,13 +3,14 @@ from collections import Counter
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 
 from vot_memory.policy import ANCHOR, PROMPT, RECENT
 from vot_memory.reports.plots.canvas import save
 from vot_memory.reports.plots.memory import BASELINE_COLOR, memory_plot
-from vot_memory.reports.plots.raster import OUTLINE, PROMPT_COLOR
-from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR
+from vot_memory.reports.plots.raster import ANCHOR_COLOR, EMPTY_COLOR, EMPTY_EDGE, PROMPT_COLOR
+from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR, Style
 from vot_memory.reports.timeline import Memory, Timeline
 
 NAN = float("nan")
@@ -52,12 +53,11 @@ def panels(figure, i=0):
     return found[3 * i : 3 * i + 3]
 
 
-def rectangles(axes, color, *, edge=False):
+def rectangles(axes, color):
     """Of the patches in a colour: (left, right, middle of the height), sorted."""
     found = []
     for patch in axes.patches:
-        shown = patch.get_edgecolor() if edge else patch.get_facecolor()
-        if isinstance(patch, PathPatch) and patch.get_fill() != edge and to_hex(shown) == color:
+        if isinstance(patch, PathPatch) and to_hex(patch.get_facecolor()) == color:
             for polygon in patch.get_path().to_polygons():
                 (left, low), (right, high) = polygon.min(axis=0), polygon.max(axis=0)
                 found.append((left, right, (low + high) / 2))
@@ -77,8 +77,42 @@ def test_every_stay_is_a_bar_in_the_colour_of_its_overlap():
     assert rectangles(raster, FOUND.lower()) == [(0.5, 2.5, 1)]
     assert rectangles(raster, LOST.lower()) == [(2.5, 3.5, 1)]
     assert rectangles(raster, UNSCORED_COLOR.lower()) == [(3.5, 4.5, 1)]
-    assert rectangles(raster, OUTLINE, edge=True) == [(2.5, 3.5, 1)]
+    ((left, right, middle),) = rectangles(raster, ANCHOR_COLOR)
+    assert (left, right) == (2.5, 3.5)
+    assert 0.5 < middle < 0.75, "at the upper edge of slot 1"
     assert raster.get_ylim()[0] > raster.get_ylim()[1], "the prompt stands on top"
+
+
+def test_memories_of_rightly_empty_answers_are_hollow():
+    """Not so where the absent object was hallucinated, nor where the visible one is well found."""
+    stays = (
+        Memory(1, 1, 1, 2, RECENT, 1.0),
+        Memory(2, 1, 2, 3, RECENT, 1.0, absent=True),
+        Memory(3, 1, 3, 5, RECENT, 0.0, absent=True),
+    )
+    absent = np.array([False, False, True, True, False])
+    run = timeline(overlap=(NAN, 1, 1, 0, 0.9), absent=absent, memories=stays)
+    figure = memory_plot([run], "t", None)
+    raster = panels(figure)[2]
+    assert rectangles(raster, EMPTY_COLOR.lower()) == [(1.5, 2.5, 1)]
+    assert rectangles(raster, FOUND.lower()) == [(0.5, 1.5, 1)]
+    assert rectangles(raster, LOST.lower()) == [(2.5, 4.5, 1)]
+    (hollow,) = [p for p in raster.patches if to_hex(p.get_facecolor()) == EMPTY_COLOR.lower()]
+    assert to_hex(hollow.get_edgecolor()) == EMPTY_EDGE.lower()
+    assert "absent, rightly empty" in texts(figure)
+    plain = timeline(memories=bank())
+    assert "absent, rightly empty" not in texts(memory_plot([plain], "t", None))
+
+
+def test_heads_bear_the_markers_of_the_table():
+    runs = [timeline("a", policy="fifo"), timeline("b", policy="fifo")]
+    own = memory_plot(runs, "t", None).findobj(Line2D)
+    markers = [line.get_marker() for line in own if to_hex(line.get_color()) == "#0072b2"]
+    assert len(set(markers)) == 2, "two runs of a policy differ"
+    given = {"a": Style("#123456", "v"), "b": Style("#654321", "*")}
+    lines = memory_plot(runs, "t", None, given).findobj(Line2D)
+    drawn = {(to_hex(line.get_color()), line.get_marker()) for line in lines}
+    assert {("#123456", "v"), ("#654321", "*")} <= drawn
 
 
 def test_bars_bear_the_frames_where_they_fit():
@@ -140,7 +174,7 @@ def test_absence_is_shaded_and_what_is_not_scored_is_a_gap():
     for axes in (overlap, score):
         assert (1.5, 3.5, 0.5) in rectangles(axes, "#dadada")
     spans = [x[:2] for x in rectangles(overlap, FOUND.lower())]
-    assert spans == [(0.5, 1.5), (1.5, 3.5)]
+    assert spans == [(0.5, 1.5)], "nothing below the line where the answer is rightly empty"
     assert [x[:2] for x in rectangles(overlap, LOST.lower())] == [(4.5, 6.5)]
 
 
