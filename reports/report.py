@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vot_memory.building import Building, check_writable, remove_stale
 from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, Section, gather
 from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
-from vot_memory.reports.pictures.strips import Strip, make_strip
+from vot_memory.reports.pictures.strips import make_strip
 from vot_memory.reports.plots.canvas import FORMATS, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS
@@ -114,23 +114,24 @@ def write_report(
     Raises:
         InputError: there are no finished results, the baseline's name or that of a video is
             unknown, a record or a file of curves is damaged, or `out` holds something else.
+        OSError: `out` cannot be written.
     """
     wanted = wanted or Wanted()
+    place = out.resolve()
     _check_place(out)
+    check_writable(place)
+    remove_stale(place)
     curves = read_curves(wanted.curves) if wanted.curves else None
     say("scoring")
     gathered = gather(
         results_root, split, baseline, toolkit_compatible=toolkit_compatible, jf=jf, data=data
     )
     chosen = _choose(gathered, wanted)
-    building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    building.mkdir(parents=True)
-    try:
+    with Building(place) as building:
+        building.mkdir(parents=True)
         _Builder(building, wanted.formats, say).write(gathered, chosen, curves)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())
-        _swap(building, out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        _swap(building, place)
     return Report(out, gathered, tuple(out / name for name in names if name.name != MARKER))
 
 
@@ -170,7 +171,7 @@ class _Builder:
         further = [] if curves is None else self._curves(curves)
         self.say("writing the page")
         (self.folder / PAGE).write_text(html.render(gathered, shown, further), encoding="utf-8")
-        text = markdown.render(gathered, [own.files for own in shown])
+        text = markdown.render(gathered, shown, further)
         (self.folder / "report.md").write_text(text, encoding="utf-8")
 
     def _section(self, section: Section, videos: Seq[str], suffix: str) -> html.Shown:
@@ -190,33 +191,32 @@ class _Builder:
             figures.append(html.Figure(plot.name, plot.title, svg, self._links(saved), plot.wide))
             if plain := [file for file in saved if file.suffix in (".png", ".svg")]:
                 files[plot.name] = plain[0]
-        strips: dict[tuple[str, str], Strip] = {}
-        said = []
+        sheets, said = [], []
         for n, name in enumerate(videos):
             self.say(f"drawing video {n + 1} of {len(videos)}")
             try:
-                strips |= self._pictures(section, name, suffix)
+                sheets += self._pictures(section, name, suffix)
             except InputError as error:  # a picture that cannot be read spoils no numbers
                 said.append(f"{name} has no pictures here: {error}")
         links = {kind: file.relative_to(self.folder) for kind, file in files.items()}
-        return html.Shown(section, tuple(figures), links, tuple(videos), strips, tuple(said))
+        return html.Shown(section, tuple(figures), links, tuple(sheets), tuple(said))
 
-    def _pictures(self, section: Section, name: str, suffix: str) -> dict[tuple[str, str], Strip]:
+    def _pictures(self, section: Section, name: str, suffix: str) -> list[html.Sheet]:
         """Draw the memory of every policy and a strip of frames for each object of a video."""
         folder = self.folder / "sequences" / (_safe(name) + suffix)
         while folder.exists():  # names that differ only in what no folder can be called
             folder = folder.with_name(f"{folder.name}_")
         sequence, base = section.sequence(name), section.table.baseline
-        strips: dict[tuple[str, str], Strip] = {}
+        sheets = []
         for track in sequence.objects:
             own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
             what = f"{name}, object {track.id}" if own else name
             timelines = section.timelines(name, track.id)[:ROWS]
-            self._save(memory_plot(timelines, what, base), folder / f"memory{own}")
+            memory = self._save(memory_plot(timelines, what, base), folder / f"memory{own}")
             strip = make_strip(section, name, track.id, timelines=timelines)
-            self._save(strip_plot(strip, what), folder / f"strip{own}")
-            strips[name, track.id] = strip
-        return strips
+            saved = self._save(strip_plot(strip, what), folder / f"strip{own}")
+            sheets.append(html.Sheet(what, strip, self._links(memory), self._links(saved)))
+        return sheets
 
     def _curves(self, curves: Curves) -> list[html.Figure]:
         figure = curves_plot(curves)
@@ -248,10 +248,13 @@ def _check_place(out: Path) -> None:
         raise InputError(f"{out} exists and is no report: name another folder with --out.")
 
 
-def _swap(building: Path, out: Path) -> None:
+def _swap(building: Path, place: Path) -> None:
     """Put a finished folder in the place of an old one."""
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    if out.exists():
-        out.rename(old)
-    building.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        old = building.with_suffix(".old")
+        place.rename(old)
+        building.rename(place)
+        old.rename(building)  # a name whose leftovers the next report removes
+        shutil.rmtree(building, ignore_errors=True)
+    else:
+        building.rename(place)

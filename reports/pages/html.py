@@ -53,24 +53,42 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
+class Sheet:
+    """The pictures of one object of a video.
+
+    Attributes:
+        what: the video, and the object where it has several. strip: its frames side by side.
+        memory, frames: files of the signature plot and of the strip, relative to the page.
+    """
+
+    what: str
+    strip: Strip
+    memory: tuple[str, ...]
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Shown:
     """What the page shows of a section.
 
     Attributes:
         section: the runs and videos.
         figures: its plots.
-        files: kind -> file, relative to the page, as `markdown.render` takes them.
-        pictured: the videos to open first; those with pictures.
-        strips: (video, object) -> its strip.
+        files: kind -> file, relative to the page: tables, and plots that Markdown can show.
+        sheets: the pictures of videos.
         said: what the reader has to know beside the table's notes, in sentences.
     """
 
     section: Section
     figures: tuple[Figure, ...] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
-    pictured: tuple[str, ...] = ()
-    strips: Mapping[tuple[str, str], Strip] = field(default_factory=dict)
+    sheets: tuple[Sheet, ...] = ()
     said: tuple[str, ...] = ()
+
+    def strips(self, sequence: str) -> dict[str, Strip]:
+        """Object -> strip of a video."""
+        strips = (sheet.strip for sheet in self.sheets)
+        return {strip.object: strip for strip in strips if strip.sequence == sequence}
 
 
 def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> str:
@@ -123,7 +141,10 @@ def _setting(index: int, shown: Shown, shelf: Shelf) -> dict[str, Any]:
         "figures": [_figure(figure, str(index)) for figure in shown.figures],
         "rows": rows,
         "videos": videos,
-        "pictured": bool(shown.pictured),
+        "sheets": [
+            (sheet.what, [("memory", _links(sheet.memory)), ("frames", _links(sheet.frames))])
+            for sheet in shown.sheets
+        ],
         "unpaged": unpaged,
         "pairs": _add_pairs(index, table, [video["name"] for video in videos], shelf),
         "further": [
@@ -185,7 +206,7 @@ def _videos(shown: Shown) -> list[dict[str, Any]]:
                 "name": name,
                 "frames": frames,
                 "objects": objects,
-                "pictured": name in shown.pictured,
+                "pictured": bool(shown.strips(name)),
                 "spread": _cell(float(values.max() - values.min())),
                 "cells": [_cell(float(q), float(q - base)) for q in values],
                 "panel": "",  # its id, where there is room for one
@@ -208,8 +229,7 @@ def _add_videos(index: int, shown: Shown, videos: list[dict[str, Any]], shelf: S
     order = sorted(videos, key=lambda v: (not v["pictured"], -(v["spread"]["sort"] or 0)))
     for video in order:
         name = video["name"]
-        strips = {obj: strip for (of, obj), strip in shown.strips.items() if of == name}
-        make = partial(sequence_panel, shown.section, name, strips)
+        make = partial(sequence_panel, shown.section, name, shown.strips(name))
         panel = Panel(f"s{index}-{videos.index(video)}", make)
         if shelf.add(panel, always=video["pictured"]):
             video["panel"] = panel.id
@@ -251,9 +271,14 @@ def _figure(figure: Figure, suffix: str) -> dict[str, Any]:
         "id": f"plot-{figure.name}{suffix}",
         "svg": Markup(figure.svg),  # noqa: S704  made by canvas.inline_svg, which escapes names
         "title": figure.title,
-        "files": [(file.rpartition(".")[2].upper(), file) for file in figure.files],
+        "files": _links(figure.files),
         "wide": figure.wide,
     }
+
+
+def _links(files: Seq[str]) -> list[tuple[str, str]]:
+    """Kind of file and link."""
+    return [(file.rpartition(".")[2].upper(), file) for file in files]
 
 
 def _files(files: Mapping[str, Path]) -> list[tuple[str, list[tuple[str, str]]]]:

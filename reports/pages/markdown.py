@@ -11,6 +11,7 @@ from vot_memory.reports.gather import Gathered
 from vot_memory.reports.pages.event_grids import difficulty_grid, event_grids
 from vot_memory.reports.pages.files import KINDS
 from vot_memory.reports.pages.grids import MEASURED, SPEED, Grid, further_grid, overview_grid
+from vot_memory.reports.pages.html import Figure, Sheet, Shown
 from vot_memory.reports.pages.markdown_grids import EXPLAINED, bullets, render_grid
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.tables.table import Table
@@ -20,18 +21,35 @@ from vot_memory.reports.text import markdown, number
 _PATH = "Memory path: ms per frame, all objects together."
 
 
-def render(gathered: Gathered, files: Seq[Mapping[str, Path]]) -> str:
+def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> str:
     """The whole document.
 
     Args:
         gathered: at least one section.
-        files: for each table, kind -> file, relative to the document: the plots (PNG) by their
-            names, tables as `write_tables` names them, as far as they exist.
+        shown: what to show of each of its sections.
+        curves: plots that belong to no section.
     """
     blocks = [*_opening(gathered), "# Memory policies compared"]
-    for table, own in zip(gathered.tables, files, strict=True):
-        blocks += _section(table, own)
+    for own in shown:
+        blocks += _section(own.section.table, own.files)
+        blocks += _sheets(own.sheets)
+    for figure in curves:
+        blocks += ["## Search and training", *_picture(figure.title, figure.files)]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _sheets(sheets: Seq[Sheet]) -> list[str]:
+    """The pictures of videos, as far as Markdown can show them."""
+    blocks = ["### What was in memory"] if sheets else []
+    for sheet in sheets:
+        blocks += _picture(f"{sheet.what}: overlap, scores and memory over time", sheet.memory)
+        blocks += _picture(f"{sheet.what}: masks on some frames", sheet.frames)
+    return blocks
+
+
+def _picture(what: str, files: Seq[str]) -> list[str]:
+    plain = [file for file in files if file.endswith((".png", ".svg"))]
+    return [f"![{markdown(what)}]({plain[0]})"] if plain else []
 
 
 def _opening(gathered: Gathered) -> list[str]:

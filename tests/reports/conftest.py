@@ -34,6 +34,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 
 
 @pytest.fixture
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes most of the time, and most tests are not about it."""
+def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of the time of a report, and most tests are not about it."""
     monkeypatch.setattr("vot_memory.reports.report.PLOTS", ())
+    monkeypatch.setattr("vot_memory.reports.report.choose", lambda section, count, names: ())
+    monkeypatch.setattr("vot_memory.reports.pages.html.render", lambda *given: "")

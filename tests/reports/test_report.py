@@ -1,5 +1,10 @@
+import os
 import re
+import signal
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -7,7 +12,7 @@ from fake_results import sequence
 from rich.console import Console
 
 from vot_memory.errors import InputError
-from vot_memory.reports import write_report
+from vot_memory.reports import Wanted, write_report
 from vot_memory.reports.pages.terminal import print_report
 from vot_memory.reports.plots.figures import Plot
 
@@ -23,6 +28,11 @@ FILES = [
     "plots/success.png",
     "plots/success.svg",
     "report.md",
+    *(
+        f"sequences/bear/{name}.{kind}"
+        for name in ("memory", "strip")
+        for kind in ("pdf", "png", "svg")
+    ),
     "tables/objects.csv",
     "tables/objects.md",
     "tables/objects.tex",
@@ -53,7 +63,9 @@ def shown(report, width=80):
 def test_a_report_is_a_folder_of_tables_and_plots(store, tmp_path):
     whole(store, "fifo")
     whole(store, "first", 40)
-    report = write_report(store.root, "fake", "fifo", tmp_path / "report")
+    report = write_report(
+        store.root, "fake", "fifo", tmp_path / "report", wanted=Wanted(pictures=1)
+    )
     assert [file.relative_to(report.folder).as_posix() for file in report.files] == FILES
     assert all(file.stat().st_size for file in report.files)
     assert report.gathered.headline == ""
@@ -69,7 +81,7 @@ def test_a_report_is_a_folder_of_tables_and_plots(store, tmp_path):
     assert len(pd.read_csv(tmp_path / "report" / "tables" / "sequences.csv")) == 6
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_what_is_not_parity_checked_says_so_in_every_table(store, tmp_path):
     whole(store, "fifo")
     whole(store, "sam3", 40)
@@ -84,7 +96,7 @@ def test_what_is_not_parity_checked_says_so_in_every_table(store, tmp_path):
         assert said["fifo"] == {"equal to SAM2VideoPredictor (tested)"}
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_the_first_line_tells_what_is_missing_and_the_next_name_it(store, tmp_path):
     whole(store, "fifo")
     store.run("first", {"bear": 40}, failed={"dog": "00007.jpg cannot be read."})
@@ -98,7 +110,7 @@ def test_the_first_line_tells_what_is_missing_and_the_next_name_it(store, tmp_pa
     assert "first, dog: failed at frame 7" in lines[1]
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_hundreds_of_missing_names_stand_on_the_page_and_not_in_the_terminal(results, tmp_path):
     store = results(*(sequence(f"video-{i:03d}") for i in range(200)))
     whole(store, "fifo")
@@ -111,7 +123,7 @@ def test_hundreds_of_missing_names_stand_on_the_page_and_not_in_the_terminal(res
     assert len(text) < 400
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 @pytest.mark.parametrize(
     "change",
     [
@@ -137,7 +149,7 @@ def test_what_cannot_be_compared_never_shares_a_table(store, tmp_path, change):
     assert lonely.row("first")["Q"] == pytest.approx(0.4)
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_undefined_values_are_never_printed_as_nan(store, tmp_path):
     whole(store, "fifo")
     whole(store, "first")
@@ -148,7 +160,7 @@ def test_undefined_values_are_never_printed_as_nan(store, tmp_path):
     assert "ADQ is undefined (–)" in shown(report, 200)  # noqa: RUF001
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_odd_names_stay_names(results, tmp_path):
     odd = "=a|b <script>$x$"
     store = results(sequence(odd), sequence("plain"))
@@ -168,7 +180,7 @@ def test_odd_names_stay_names(results, tmp_path):
     assert "[red]|<b>" in shown(report, 200)
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_changed_data_are_not_scored_but_said(store, results, tmp_path):
     whole(store, "fifo")
     whole(store, "first", dataset_digest="f" * 64)
@@ -178,7 +190,7 @@ def test_changed_data_are_not_scored_but_said(store, results, tmp_path):
     assert "1 result could not be scored" in report.gathered.headline
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_results_on_an_unknown_split_are_said(store, tmp_path):
     whole(store, "fifo")
     whole(store, "fifo", dataset="gone@12345678")
@@ -189,7 +201,7 @@ def test_results_on_an_unknown_split_are_said(store, tmp_path):
     assert "Unknown split" not in report.gathered.warnings[0]
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_only_reports_are_replaced(store, tmp_path):
     whole(store, "fifo")
     out = tmp_path / "report"
@@ -211,12 +223,65 @@ def test_a_failed_report_leaves_the_old_one(store, tmp_path, monkeypatch):
     out = tmp_path / "report"
     write_report(store.root, "fake", "fifo", out)
     before = {p: p.read_bytes() for p in out.rglob("*.*")}
-    broken = Plot("sequences", "Q of each sequence", lambda table: 1 / 0)
+    broken = Plot("sequences", "Q of each sequence", lambda table: 1 / 0, str)
     monkeypatch.setattr("vot_memory.reports.report.PLOTS", (broken,))
     with pytest.raises(ZeroDivisionError):
         write_report(store.root, "fake", "fifo", out)
     assert {p: p.read_bytes() for p in out.rglob("*.*")} == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report", "results"]
+
+
+@pytest.mark.usefixtures("tables_only")
+def test_what_a_killed_report_left_is_removed(store, tmp_path):
+    whole(store, "fifo")
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = tmp_path / f".report.{killed.pid}.tmp"
+    left.mkdir()
+    (left / "index.html").write_text("half")
+    write_report(store.root, "fake", "fifo", tmp_path / "report")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report", "results"]
+
+
+@pytest.mark.usefixtures("tables_only")
+def test_a_report_goes_where_one_stands_and_where_a_link_leads(store, tmp_path, monkeypatch):
+    whole(store, "fifo")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    made = write_report(store.root, "fake", "fifo", Path())
+    assert made.page == Path("index.html")
+    assert (here / "index.html").is_file()
+    (tmp_path / "link").symlink_to("here")
+    (here / "stale.png").write_text("old")
+    write_report(store.root, "fake", "fifo", tmp_path / "link")
+    assert (here / "index.html").is_file()
+    assert not (here / "stale.png").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["here", "link", "results"]
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(store, tmp_path, monkeypatch):
+    whole(store, "fifo")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("vot_memory.reports.report.gather", lambda *given, **more: 1 / 0)
+    with pytest.raises(OSError) as said:
+        write_report(store.root, "fake", "fifo", tmp_path / "file" / "report")
+    assert said.value.filename == str(tmp_path / "file" / "report")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_the_old_report_and_nothing_else(store, tmp_path, monkeypatch, vot, number):
+    whole(store, "fifo")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(
+        "vot_memory.reports.report.write_tables", lambda *given: os.kill(os.getpid(), number)
+    )
+    try:
+        result = vot("report", "--results", str(store.root), "--out", str(tmp_path / "new" / "r"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.code, result.out, result.err) == (130, "", "Stopped: no report was written.\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["results"]
 
 
 def test_two_reports_of_one_store_are_equal(store, tmp_path):
@@ -229,7 +294,7 @@ def test_two_reports_of_one_store_are_equal(store, tmp_path):
     assert pages[0] == pages[1]
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_a_baseline_that_did_not_run_is_said_and_a_misspelt_one_is_an_error(store, tmp_path):
     whole(store, "first")
     whole(store, "random")
@@ -247,7 +312,7 @@ def test_nothing_finished_is_an_error_with_the_reasons(store, tmp_path):
     assert not (tmp_path / "report").exists()
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("tables_only")
 def test_the_terminal_shows_tables_within_80_columns(store, tmp_path):
     whole(store, "fifo")
     whole(store, "first", 40)
@@ -259,7 +324,7 @@ def test_the_terminal_shows_tables_within_80_columns(store, tmp_path):
     assert lines[-1].endswith("index.html")
 
 
-def test_the_terminal_explains_only_what_it_shows(store, tmp_path, no_plots):
+def test_the_terminal_explains_only_what_it_shows(store, tmp_path, tables_only):
     for policy in ("fifo", "first"):
         folder = whole(store, policy)
         folder.write_timing("a", {"frames": 50, "seconds": {"encode": 1, "track": 2}})

@@ -59,7 +59,7 @@ def test_what_is_missing_is_a_dash_and_a_replay_is_never_best(results):
     assert by_name["a"][replay] == "0.900"
 
 
-def test_the_page_is_linked_and_names_cannot_break_it(results, tmp_path, no_plots):
+def test_the_page_is_linked_and_names_cannot_break_it(results, tmp_path, tables_only):
     odd = "a|b <script>"
     store = results(sequence(odd, objects=("x*y",)))
     store.run("fifo", {odd: 50}, policy_config={"note": "a|<b>"})
