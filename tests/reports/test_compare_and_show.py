@@ -64,7 +64,7 @@ def test_compare_with_a_run_that_has_finished_nothing(store, refuses):
     assert "it is tired" in said
 
 
-def test_show_prints_what_report_prints(store, say, vot, no_plots, tmp_path):
+def test_show_prints_what_report_prints(store, say, vot, tables_only, tmp_path):
     before = set(tmp_path.rglob("*"))
     shown = vot("show").out
     assert set(tmp_path.rglob("*")) == before
