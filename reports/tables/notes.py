@@ -156,7 +156,7 @@ def _intervals(n: int, tested: bool) -> list[str]:
 
 
 def _comparison(overview: DataFrame, baseline: str) -> list[str]:
-    if overview["difference"].isna().all() and len(overview) > 1:
+    if len(overview) > 1 and baseline not in {*overview["label"], *overview["policy"]}:
         return [f"There is no run of the baseline {baseline} here, so no differences are given."]
     return []
 

@@ -77,6 +77,7 @@ def test_rows_without_a_common_sequence_are_not_ranked(six):
     assert table.ranks == {}
     assert np.isnan(table.row("first")["difference"])
     assert any("cannot be compared" in note for note in table.notes)
+    assert not any("no run of the baseline" in note for note in table.notes)
 
 
 def test_one_sequence_gives_no_interval_and_says_so(results):
