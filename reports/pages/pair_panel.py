@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.templating import environment
-from vot_memory.reports.style import styles_for
+from vot_memory.reports.plots.canvas import row_name, row_styles
 from vot_memory.reports.tables.comparison import OUTCOMES, Comparison, Part
 from vot_memory.reports.tables.finding import (
     LEAST,
@@ -57,18 +58,18 @@ def pair_panel(comparison: Comparison, table: Table, link: Callable[[str], str])
 
     Args:
         comparison: of two runs of the table.
-        table: says what is remarkable about them, and their colours.
+        table: says what is remarkable about them, and their markers.
         link: where a video is shown, by its name: "#s0-12".
     """
     a, b = comparison.a, comparison.b
-    colors = _colors(table)
+    styles = row_styles(table)
     rows = _videos(comparison, link)
     return (
         environment()
         .get_template("pair.html")
         .render(
-            a={"name": one_line(a) + table.signs[a], "color": colors[a]},
-            b={"name": one_line(b) + table.signs[b], "color": colors[b]},
+            a={"name": row_name(table, a), "marker": marker_svg(styles[a])},
+            b={"name": row_name(table, b), "marker": marker_svg(styles[b])},
             minus=MINUS,
             finding=find_words(comparison),
             reason=explain(comparison),
@@ -101,13 +102,6 @@ def tell_cause(video: dict[str, Any]) -> str:
     sign = 1 if video["difference"] > 0 else -1
     kind = max(OUTCOMES, key=lambda name: sign * video[name])
     return kind if sign * video[kind] >= LEAST else ""
-
-
-def _colors(table: Table) -> dict[str, str]:
-    styles = styles_for(list(table.overview["policy"]))
-    return {
-        label: style.color for label, style in zip(table.overview["label"], styles, strict=True)
-    }
 
 
 def _notes(comparison: Comparison, table: Table) -> list[str]:

@@ -20,7 +20,7 @@ Polygon = NDArray[np.float64]  # [N, 2]
 
 PROMPT_COLOR = "#3B3F46"
 ANCHOR_COLOR = "#111111"  # of the top edge of anchors
-EMPTY_COLOR = "#EDF4FA"  # ground of memories of an absent object, which are edged in blue
+EMPTY_COLOR = "#DFEBF6"  # ground of memories of an absent object, which are edged in blue
 EMPTY_EDGE = OVERLAP_COLORS[-1]
 _BARE = "#F0F0F0"  # a slot without a memory
 _TAKES_WHITE = {PROMPT_COLOR, OVERLAP_COLORS[0], OVERLAP_COLORS[-1]}
