@@ -17,7 +17,7 @@ from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
 from vot_memory.reports.pictures.strips import make_strip
-from vot_memory.reports.plots.canvas import FORMATS, save
+from vot_memory.reports.plots.canvas import FORMATS, row_styles, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.plots.inline import inline_svg
@@ -207,12 +207,13 @@ class _Builder:
         while folder.exists():  # names that differ only in what no folder can be called
             folder = folder.with_name(f"{folder.name}_")
         sequence, base = section.sequence(name), section.table.baseline
-        sheets = []
+        sheets, styles = [], row_styles(section.table)
         for track in sequence.objects:
             own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
             what = f"{name}, object {track.id}" if own else name
             timelines = section.timelines(name, track.id)[:ROWS]
-            memory = self._save(memory_plot(timelines, what, base), folder / f"memory{own}")
+            plot = memory_plot(timelines, what, base, styles)
+            memory = self._save(plot, folder / f"memory{own}")
             strip = make_strip(section, name, track.id, timelines=timelines)
             saved = self._save(strip_plot(strip, what), folder / f"strip{own}")
             sheets.append(html.Sheet(what, strip, self._links(memory), self._links(saved)))
