@@ -26,10 +26,12 @@ from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.plots.canvas import row_styles
 from vot_memory.reports.tables.comparison import compare
 from vot_memory.reports.text import UNDEFINED, is_defined, number, one_line
+from vot_memory.results import IMPORTED
 
 if TYPE_CHECKING:
     from vot_memory.reports.pictures.strips import Strip
     from vot_memory.reports.tables.table import Table
+    from vot_memory.results import Identity
 
 COMPARED = 12  # up to so many rows every two are compared, else each with the baseline
 _SHOWN = ("overview", "published", "sequences", "objects")  # or left to the videos' panels
@@ -102,10 +104,11 @@ def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> s
     from markupsafe import Markup
 
     shelf = Shelf()
-    settings = [_setting(i, own, shelf) for i, own in enumerate(shown)]
+    names = section_names([own.section.table for own in shown])
+    settings = [_setting(i, names[i], own, shelf) for i, own in enumerate(shown)]
     page = environment().get_template("index.html")
     return page.render(
-        title=f"Memory policies compared: {', '.join(setting['name'] for setting in settings)}",
+        title=f"Memory policies compared: {', '.join(names)}",
         version=__version__,
         css=Markup(f"{read_asset('report.css')}\n{panel_css()}\n{read_asset('pair.css')}"),  # noqa: S704
         js=Markup(read_asset("report.js")),  # noqa: S704
@@ -117,10 +120,35 @@ def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> s
     )
 
 
-def _setting(index: int, shown: Shown, shelf: Shelf) -> dict[str, Any]:
+def section_names(tables: Seq[Table]) -> list[str]:
+    """Data sets by name; sections of the same one say what they do not all share."""
+    identities = [table.runs[0].identity for table in tables]
+    facts = [_facts(identity) for identity in identities]
+    names = []
+    for own, said in zip(identities, facts, strict=True):
+        same = [f for i, f in zip(identities, facts, strict=True) if i.dataset == own.dataset]
+        apart = ", ".join(fact for fact in said if not all(fact in other for other in same))
+        names.append(one_line(f"{own.dataset} ({apart})" if apart else own.dataset))
+    return names
+
+
+def _facts(identity: Identity) -> list[str]:
+    if identity.tracker == IMPORTED:
+        return ["other programs", f"{identity.prompt} prompt"]
+    return [
+        identity.model,
+        f"{identity.image_size} px",
+        identity.dtype,
+        f"{identity.prompt} prompt",
+        f"protocol {identity.protocol}",
+        *(["non-overlapping output"] if identity.non_overlap else []),
+    ]
+
+
+def _setting(index: int, name: str, shown: Shown, shelf: Shelf) -> dict[str, Any]:
     """What the template of a section is filled with; its panels go on the shelf."""
     table = shown.section.table
-    name, _, facts = one_line(table.title).partition(": ")
+    facts = one_line(table.title).partition(": ")[2]
     rows = _rows(table)
     markers = {row["label"]: row["marker"] for row in rows}
     grids = table_grids(table)

@@ -50,7 +50,8 @@ async function follow() {
   const id = location.hash.slice(1);
   if (!/^[sc]\d+-\d+(-\d+)?$/.test(id)) return;
   await open(id);
-  document.querySelector(`form[data-kind="${id.split("-")[0]}"]`)?.scrollIntoView();
+  // At once: a smooth way there would miss it while panels above still open.
+  document.querySelector(`form[data-kind="${id.split("-")[0]}"]`)?.scrollIntoView({ behavior: "instant" });
 }
 
 function sort(button) {
@@ -110,8 +111,7 @@ document.addEventListener("change", (event) => {
 });
 
 addEventListener("hashchange", follow);
-document.querySelectorAll("form.pick").forEach((form) => {
-  const { video, a, b } = form.elements;
-  if (video ? video.value : a) open(video ? video.value : `${form.dataset.kind}-${a.value}-${b.value}`);
+const first = [...document.querySelectorAll("form.pick")].map(({ dataset, elements: { video, a, b } }) => {
+  if (video ? video.value : a) return open(video ? video.value : `${dataset.kind}-${a.value}-${b.value}`);
 });
-follow();
+Promise.all(first).then(follow); // panels above what is followed would push it away

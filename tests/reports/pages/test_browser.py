@@ -121,6 +121,13 @@ def test_tables_sort_and_undefined_values_stay_last(browse):
         assert column(page, ".videos", 0)[-1].startswith("dog")
 
 
+def test_an_address_leads_to_its_panel_whatever_opens_above(browse):
+    page = browse("#c0-2-1")
+    page.wait_for_function("document.querySelector('#c0').innerText.includes('samurai')")
+    page.wait_for_function("scrollY > 0")
+    assert 0 <= page.locator("form[data-kind=c0]").bounding_box()["y"] < 100
+
+
 def test_a_video_is_picked_by_row_by_list_by_step_and_by_address(browse):
     page = browse()
     panel(page, "s0")  # one is open at once
