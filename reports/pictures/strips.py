@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vot_memory.reports.timeline import Timeline
 
 TRUTH = "ground truth"
-CELL = 240  # longest side of a picture in a strip, pixels
+CELL = (160, 240)  # least and most of a picture's longest side in a strip, pixels
 TRUTH_PEN = Pen(WHITE, width=1.5, casing=BLACK)
 BESIDE_PEN = Pen(WHITE, width=1, casing=BLACK, dash=3)  # ground truth below a policy's mask
 _FILL = 0.22  # opacity of a mask
@@ -89,7 +89,7 @@ def make_strip(
     columns: int = 6,
     timelines: Seq[Timeline] | None = None,
     *,
-    cell: int = CELL,
+    cell: int | None = None,
 ) -> Strip:
     """Draw a strip of one object.
 
@@ -100,7 +100,7 @@ def make_strip(
         frames: which to show; None takes those on which the policies differ most.
         columns: how many then.
         timelines: of the object, if they have been read already.
-        cell: longest side of a picture, pixels.
+        cell: longest side of a picture, pixels; None takes its own within `CELL`.
 
     Raises:
         InputError: no run has finished the sequence, no frame of it is scored, or a picture or
@@ -124,6 +124,8 @@ def make_strip(
         raise InputError(
             f"No frame of object {object_id} of {name} is scored, so there is no strip of it."
         )
+    if cell is None:
+        cell = int(np.clip(max(sequence.size), *CELL))
     rles = [run.folder.read(name, object_id).rles() for run in runs]
     masks = [[_mask(own[t]) for own in rles] for t in frames]  # [frame][run]
     views = [

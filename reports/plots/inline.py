@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from vot_memory.reports.plots.svg import LINK, drop, merge_classes, round_numbers, short_ids
 from vot_memory.reports.style import dark_color
 from vot_memory.reports.text import one_line
 
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
 TITLE = "title"  # marks what a page says in its own words beside the figure
 HALO = "halo"  # marks texts that need the ground's colour around them
 GROUND = "var(--plot-ground, light-dark(#ffffff, #15181d))"
-_LINK = "{http://www.w3.org/1999/xlink}href"
 _COLOR = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
 _FONT = re.compile(r"font:\s*([^;]*?)([\d.]+)px[^;]*")
-_NUMBER = re.compile(r"-?\d*\.\d+")
-_COORDINATES = ("d", "x", "y", "width", "height", "transform")
 _ROOT = (
     "width: 100%; max-width: calc(1.2 * var(--natural)); height: auto; "
     "stroke-linejoin: round; stroke-linecap: butt"
@@ -42,24 +40,19 @@ def inline_svg(figure: Figure, prefix: str, alt: str) -> str:
         alt: what the figure shows, for those who do not see it.
     """
     root = ET.fromstring(_draw(figure))  # noqa: S314  made by matplotlib just now
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag.rpartition("}")[2] in {"metadata", "style"}:
-                parent.remove(child)
+    drop(root, {"metadata", "style"})
     _own_ids(root, prefix)
     styles: dict[str, str] = {}
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]  # HTML knows SVG without namespaces
-        for name in _COORDINATES:
-            if name in element.attrib:
-                element.set(name, _NUMBER.sub(_rounded, element.attrib[name]))
+        round_numbers(element)
         if element.attrib.get("class") == HALO:
             styles.setdefault(_HALO, f"{prefix}-{HALO}")
             element.set("class", styles[_HALO])
         if "style" in element.attrib:
             style = _themed(element.attrib.pop("style"))
             element.set("class", styles.setdefault(style, f"{prefix}-{len(styles)}"))
-    _merge_classes(root)
+    merge_classes(root)
     sheet = "".join(f".{name}{{{style}}}" for style, name in styles.items())
     natural = float(root.attrib["viewBox"].split()[2]) * 4 / 3  # points to pixels
     head = {"viewBox": root.attrib["viewBox"], "role": "img"}
@@ -98,38 +91,14 @@ def _draw(figure: Figure) -> bytes:
 
 
 def _own_ids(root: ET.Element, prefix: str) -> None:
-    """Short ids for what is referred to, none for the rest."""
-    used: dict[str, str] = {}
-
-    def name(match: re.Match[str]) -> str:
-        return "#" + used.setdefault(match[1], f"{prefix}-i{len(used)}")
-
+    """Short ids for what is referred to, none for the rest; marked texts get a class."""
     for element in root.iter():
-        if _LINK in element.attrib:
-            element.set("href", re.sub("^#(.+)", name, element.attrib.pop(_LINK)))
-        if "clip-path" in element.attrib:
-            element.set("clip-path", re.sub(r"#([^)]+)", name, element.attrib["clip-path"]))
-    for element in root.iter():
-        own = element.attrib.pop("id", "")
-        if own in used:
-            element.set("id", used[own])
-        elif own == HALO:
+        if element.attrib.get("id") == HALO:
             element.set("class", HALO)
-
-
-def _merge_classes(root: ET.Element) -> None:
-    """A class that all children share stands once, on their group."""
-    for group in root.iter("g"):
-        shared = {child.attrib.get("class") for child in group}
-        if (
-            len(group) > 1
-            and len(shared) == 1
-            and None not in shared
-            and "class" not in group.attrib
-        ):
-            group.set("class", str(shared.pop()))
-            for child in group:
-                del child.attrib["class"]
+    short_ids(root, f"{prefix}-i")
+    for element in root.iter():
+        if LINK in element.attrib:
+            element.set("href", element.attrib.pop(LINK))
 
 
 def _themed(style: str) -> str:
@@ -148,7 +117,3 @@ def _light_dark(color: str) -> str:
         return GROUND
     dark = dark_color(color)
     return color if dark == color else f"light-dark({color}, {dark})"
-
-
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
