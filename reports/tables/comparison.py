@@ -189,9 +189,9 @@ def compare_runs(a: RunScores, b: RunScores) -> Comparison:
     )
 
 
-def _by_video(run: RunScores, measure: str, common: Seq[str]) -> Series:
-    """Mean over the objects of each video that define a measure."""
-    means: Series = run.objects.groupby("sequence", sort=False)[measure].mean()
+def _by_video(run: RunScores, measures: Seq[str], common: Seq[str]) -> DataFrame:
+    """Means over the objects of each video that define a measure."""
+    means = run.objects.groupby("sequence", sort=False)[list(measures)].mean()
     return means.loc[list(common)]
 
 
@@ -199,11 +199,11 @@ def _measures(a: RunScores, b: RunScores, common: Seq[str]) -> DataFrame:
     """A row a measure that both define somewhere."""
     import pandas as pd
 
+    measures = [m for m in _COMPARED if m in a.objects and m in b.objects]
+    means, other_means = (_by_video(run, measures, common) for run in (a, b))
     rows = []
-    for measure, higher_is_better in _COMPARED.items():
-        if measure not in a.objects or measure not in b.objects:
-            continue
-        own, other = (_by_video(run, measure, common) for run in (a, b))
+    for measure in measures:
+        own, other = means[measure], other_means[measure]
         both = own.index[own.notna() & other.notna()]
         if both.empty:
             continue
@@ -213,7 +213,7 @@ def _measures(a: RunScores, b: RunScores, common: Seq[str]) -> DataFrame:
         rows.append(
             {
                 "measure": measure,
-                "higher_is_better": higher_is_better,
+                "higher_is_better": _COMPARED[measure],
                 "a": float(own[both].mean()),
                 "b": float(other[both].mean()),
                 "videos": len(both),
@@ -291,10 +291,11 @@ def _events(a: RunScores, b: RunScores, common: Seq[str]) -> tuple[Part, ...]:
     """Parts by what happens in the video."""
     import pandas as pd
 
-    shares = (_event_shares(a, common) - _event_shares(b, common)).unstack("event")
-    rest = _scored(a, common)["Q"] - _scored(b, common)["Q"] - shares.sum(axis=1)
+    own, other = _scored(a, common), _scored(b, common)
+    shares = (_event_shares(a, own) - _event_shares(b, other)).unstack("event")
+    rest = own["Q"] - other["Q"] - shares.sum(axis=1)
     shares[PROMPT] = rest.where(rest.abs() > 1e-12, 0.0)  # rounding is no part
-    defined = (_scored(a, common)["frames"] > 0).reindex(shares.index)
+    defined = (own["frames"] > 0).reindex(shares.index)
     videos = shares[defined].fillna(0.0).groupby("sequence", sort=False).mean()
     happens = a.events[a.events["sequence"].isin(list(common))]
     frames = happens.groupby("event")["frames"].sum()
@@ -318,11 +319,15 @@ def _scored(run: RunScores, common: Seq[str]) -> DataFrame:
     return chosen.set_index(["sequence", "object"])
 
 
-def _event_shares(run: RunScores, common: Seq[str]) -> Series:
-    """How much of an object's Q comes from an event, by (sequence, object, event)."""
-    chosen = run.events[run.events["sequence"].isin(list(common))]
-    scored = _scored(run, common)["frames"].rename("scored").reset_index()
-    chosen = chosen.merge(scored, on=["sequence", "object"])
+def _event_shares(run: RunScores, scored: DataFrame) -> Series:
+    """How much of an object's Q comes from an event, by (sequence, object, event).
+
+    Args:
+        run: with the events.
+        scored: objects of it, as `_scored` gives them.
+    """
+    frames = scored["frames"].rename("scored").reset_index()
+    chosen = run.events.merge(frames, on=["sequence", "object"])
     covered = (chosen["overlap"] * chosen["frames"]).fillna(0.0)
     chosen["share"] = covered / chosen["scored"].where(chosen["scored"] > 0)
     return chosen.set_index(["sequence", "object", "event"])["share"]
@@ -344,8 +349,8 @@ def _videos(a: RunScores, b: RunScores, common: Seq[str], by_video: DataFrame) -
     rows = pd.DataFrame(
         {
             "frames": frames.loc[list(common)],
-            "a": _by_video(a, "Q", common),
-            "b": _by_video(b, "Q", common),
+            "a": _by_video(a, ["Q"], common)["Q"],
+            "b": _by_video(b, ["Q"], common)["Q"],
         }
     )
     rows["difference"] = rows["a"] - rows["b"]

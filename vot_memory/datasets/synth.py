@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -192,7 +192,12 @@ class SynthLabels(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key not in self._KEYS:
             raise KeyError(key)
-        return _annotation(self._source)[1][key]
+        return self._all[key]
+
+    @cached_property
+    def _all(self) -> dict[str, Any]:
+        """Kept: they are small, and to make them anew means to draw the whole video."""
+        return _annotation(self._source)[1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._KEYS)
