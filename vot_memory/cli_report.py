@@ -53,7 +53,7 @@ def report(
     jf: JF = False,
     data: opt.Data = None,
 ) -> None:
-    """Score results and compare the policies on a page, with tables and plots as files."""
+    """Score results and compare the policies on a page."""
     from vot_memory import reports
     from vot_memory.commands.track import sigterm_as_ctrl_c
     from vot_memory.reports.pages import terminal
