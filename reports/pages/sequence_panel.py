@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _LABELS = {OCCLUDED: "occluded", LOOKALIKE: "lookalike_near"}  # event -> key of Sequence.labels
 _EVENTS = (*_LABELS, ABSENT)
-_JPEG_QUALITY = 82
+_JPEG_QUALITY = 80
 
 
 class Row(NamedTuple):
