@@ -1,7 +1,7 @@
 """Paired comparisons: against scipy called directly, by hand, and by simulation."""
 
 import warnings
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -109,3 +109,10 @@ def test_bad_input_is_named():
         paired_difference([1, 2], [1, 2, 3])
     with pytest.raises(InputError, match=r"confidence 95"):
         mean_interval([1, 2], confidence=95)
+
+
+def test_a_difference_may_go_untested():
+    tested = paired_difference([0.8, 0.7, 0.9], [0.6, 0.7, 0.5])
+    untested = paired_difference([0.8, 0.7, 0.9], [0.6, 0.7, 0.5], test=False)
+    assert tested.p_value is not None
+    assert untested == replace(tested, p_value=None)

@@ -207,9 +207,8 @@ def _measures(a: RunScores, b: RunScores, common: Seq[str]) -> DataFrame:
         both = own.index[own.notna() & other.notna()]
         if both.empty:
             continue
-        gap = paired_gap(own[both], other[both])
-        if measure != "Q":  # the others are described, not tested: one test needs no correction
-            gap["p"] = float("nan")
+        # The others are described, not tested: one test needs no correction.
+        gap = paired_gap(own[both], other[both], test=measure == "Q")
         rows.append(
             {
                 "measure": measure,
