@@ -49,7 +49,11 @@ def test_compare_refuses_what_it_cannot_compare(store, refuses):
     assert "Both names mean the run 'fifo'" in refuses("compare", "fifo", "fifo")
     store.run("random", {"s0": 40}, protocol="release")
     said = refuses("compare", "random", "fifo")
-    assert "there is 'random', but no run of 'fifo'" in said
+    assert "mask prompt, protocol release: there is 'random', but no run of 'fifo'" in said
+    imported = {"tracker": "imported", "model": "unknown", "image_size": 0, "dtype": "unknown"}
+    store.run("XMem", {"s0": 40}, **imported)
+    said = refuses("compare", "XMem", "fifo")
+    assert "fake, other programs, mask prompt: there is 'XMem', but no run of 'fifo'." in said
     store.run("fifo", {"s0": 40}, seed=3)
     assert "'fifo [seed 3]'" in refuses("compare", "fifo", "first")
     assert "no results on 'other'" in refuses("compare", "fifo", "first", "--split", "other") or (

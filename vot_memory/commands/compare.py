@@ -10,7 +10,7 @@ from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, make_sections
 from vot_memory.reports.tables.comparison import Comparison, compare_runs, find_run
 from vot_memory.reports.tables.table import Table
-from vot_memory.results import RunFolder, open_results
+from vot_memory.results import IMPORTED, RunFolder, open_results
 from vot_memory.run_labels import run_labels
 
 
@@ -103,7 +103,12 @@ def _find_pairs(
 
 def _setting(folder: RunFolder) -> str:
     own = folder.identity
-    return f"{own.dataset}, {own.model} at {own.image_size} px, {own.dtype}, {own.protocol}"
+    if own.tracker == IMPORTED:
+        return f"{own.dataset}, other programs, {own.prompt} prompt"
+    return (
+        f"{own.dataset}, {own.model} at {own.image_size} px, {own.dtype}, {own.prompt} prompt, "
+        f"protocol {own.protocol}"
+    )
 
 
 def _compared(
