@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from vot_memory.reports.tables.table import Table
 
 
+_NAMED = 16  # up to so many points have names; of more, the first rows of the table
+_FIRST = 12
+
+
 @styled
 def ar_plot(table: Table) -> Figure | None:
     """Accuracy over robustness, a point a policy; None where no policy has both."""
@@ -41,17 +45,22 @@ def ar_plot(table: Table) -> Figure | None:
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     _iso_lines(axes)
-    for label, r, a in zip(rows["label"], x, y, strict=True):
+    named = len(rows) if len(rows) <= _NAMED else _FIRST
+    for i, (label, r, a) in enumerate(zip(rows["label"], x, y, strict=True)):
         style = styles[label]
-        axes.plot(r, a, style.marker, ms=8, color=style.color, mec="white", mew=0.7, zorder=3)
-    axes.set_xlabel("robustness R  (share of visible frames that are tracked)")
+        look = {"ms": 8, "zorder": 3} if i < named else {"ms": 6, "zorder": 2, "alpha": 0.45}
+        axes.plot(r, a, style.marker, color=style.color, mec="white", mew=0.7, **look)
+    less = "" if named == len(rows) else f"\nnamed: the first {named} of {len(rows)} rows"
+    axes.set_xlabel(f"robustness R  (share of visible frames that are tracked){less}")
     axes.set_ylabel("accuracy A  (mean overlap of tracked frames)")
     axes.grid(color="0.92", lw=0.7)
     add_title(figure, "Accuracy and robustness", table)
     settle(figure)  # labels need the final layout
-    names = [row_name(table, label) for label in rows["label"]]
-    colors = [styles[label].color for label in rows["label"]]
-    label_points(axes, list(x), list(y), names, colors=colors)
+    shown = list(rows["label"])[:named]
+    names = [row_name(table, label) for label in shown]
+    colors = [styles[label].color for label in shown]
+    others = np.column_stack([x, y])[named:]
+    label_points(axes, list(x[:named]), list(y[:named]), names, others, colors=colors)
     return figure
 
 

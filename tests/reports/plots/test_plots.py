@@ -49,6 +49,16 @@ def test_points_lie_at_robustness_and_accuracy(make):
     assert all(left <= r <= right and bottom <= a <= top for r, a in points)
 
 
+@pytest.mark.parametrize(("policies", "named"), [(16, 16), (17, 12)])
+def test_of_many_points_the_first_rows_have_names(make, policies, named):
+    table = make(5, ["fifo", *(f"rule {i}" for i in range(1, policies))])
+    axes = ar_plot(table).axes[0]
+    said = [text.get_text() for text in axes.texts if text.get_text()[:4] in ("fifo", "rule")]
+    assert [name.removesuffix("?") for name in said] == list(table.overview["label"])[:named]
+    assert ("named: the first 12 of 17 rows" in axes.get_xlabel()) == (named < policies)
+    assert sum(len(line.get_xdata()) == 1 for line in axes.lines) == policies
+
+
 @pytest.mark.parametrize("count", [1, 4, 60])
 def test_every_policy_has_a_panel_and_every_sequence_a_dot(make, count):
     table = make(count, ["fifo", "first", "random"])
