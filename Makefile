@@ -69,12 +69,12 @@ demo: $(VENV)/installed
 	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --threads 1 --out $(DEMO)
 	$(BIN)/vot-memory report --results $(DEMO) --split synth-smoke --out $(DEMO)/report
 
-# The page that is committed: every policy, every video; PNG alone, to stay small. What is complete
-# in $(EXAMPLE) is not run again.
+# The report that is committed: every policy on every video, small since it stays in the history. What
+# is complete in $(EXAMPLE) is not run again.
 example: $(VENV)/installed
 	$(BIN)/vot-memory run $(EVERY) --split synth-val --threads 1 --out $(EXAMPLE)
 	$(BIN)/vot-memory report --results $(EXAMPLE) --split synth-val --out docs/example-report \
-	  --pictures 2 --formats png
+	  --pictures 1 --formats png --page-size 1.9
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest

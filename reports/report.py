@@ -16,6 +16,7 @@ from vot_memory.reports.gather import Gathered, Section, gather
 from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
+from vot_memory.reports.pages.panels import ROOM
 from vot_memory.reports.pictures.strips import make_strip
 from vot_memory.reports.plots.canvas import FORMATS, row_styles, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
@@ -68,6 +69,7 @@ class Wanted:
         sequences: videos that get pictures in any case.
         curves: CSV files of search and training (`tables.curves.read_curves`).
         formats: files of each plot, of `FORMATS`.
+        room: bytes of the page's panels together, see `html.render`.
 
     Raises:
         InputError: there is no such format, or none.
@@ -77,6 +79,7 @@ class Wanted:
     sequences: tuple[str, ...] = ()
     curves: tuple[Path, ...] = ()
     formats: tuple[str, ...] = FORMATS
+    room: int = ROOM
 
     def __post_init__(self) -> None:
         """Refuse formats that nobody can draw."""
@@ -129,7 +132,7 @@ def write_report(
     chosen = _choose(gathered, wanted)
     with Building(place) as building:
         building.mkdir(parents=True)
-        _Builder(building, wanted.formats, say).write(gathered, chosen, curves)
+        _Builder(building, wanted, say).write(gathered, chosen, curves)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())
         _swap(building, place)
     return Report(out, gathered, tuple(out / name for name in names if name.name != MARKER))
@@ -153,11 +156,11 @@ class _Builder:
     """Writes the files of a report.
 
     Attributes:
-        folder: where it is being built. formats: files of each plot. say: is told what is done.
+        folder: where it is being built. wanted: pictures and files. say: is told what is done.
     """
 
     folder: Path
-    formats: tuple[str, ...]
+    wanted: Wanted
     say: Callable[[str], None]
 
     def write(
@@ -170,7 +173,8 @@ class _Builder:
             shown.append(self._section(section, videos, "" if i == 0 else f"-{i + 1}"))
         further = [] if curves is None else self._curves(curves)
         self.say("writing the page")
-        (self.folder / PAGE).write_text(html.render(gathered, shown, further), encoding="utf-8")
+        page = html.render(gathered, shown, further, room=self.wanted.room)
+        (self.folder / PAGE).write_text(page, encoding="utf-8")
         text = markdown.render(gathered, shown, further)
         (self.folder / "report.md").write_text(text, encoding="utf-8")
 
@@ -231,7 +235,7 @@ class _Builder:
 
     def _save(self, figure: Figure, stem: Path) -> list[Path]:
         stem.parent.mkdir(parents=True, exist_ok=True)
-        return save(figure, stem, self.formats)
+        return save(figure, stem, self.wanted.formats)
 
     def _links(self, files: Seq[Path]) -> tuple[str, ...]:
         return tuple(file.relative_to(self.folder).as_posix() for file in files)

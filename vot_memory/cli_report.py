@@ -49,6 +49,12 @@ def report(
         typer.Option(metavar="CSV", help="Curves of search or training to draw; repeat."),
     ] = None,
     formats: Annotated[str, typer.Option(help="Files of each plot.")] = "png,svg,pdf",
+    page_size: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="MB", help="Room for videos on the page; those that differ most come in."
+        ),
+    ] = 12,
     toolkit_compatible: ToolkitCompatible = False,
     jf: JF = False,
     data: opt.Data = None,
@@ -63,6 +69,7 @@ def report(
         sequences=tuple(sequence or ()),
         curves=tuple(curves or ()),
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
+        room=int(page_size * 1e6),
     )
     try:
         with sigterm_as_ctrl_c(), make_console(stderr=True).status("begins") as status:

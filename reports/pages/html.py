@@ -20,7 +20,7 @@ from vot_memory.reports.pages.files import table_grids
 from vot_memory.reports.pages.grids import INTERVAL, Cell, Grid
 from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.pair_panel import pair_panel
-from vot_memory.reports.pages.panels import Panel, Shelf
+from vot_memory.reports.pages.panels import ROOM, Panel, Shelf
 from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
 from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.plots.canvas import row_styles
@@ -93,17 +93,21 @@ class Shown:
         return {strip.object: strip for strip in strips if strip.sequence == sequence}
 
 
-def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> str:
+def render(
+    gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = (), *, room: int = ROOM
+) -> str:
     """The whole page.
 
     Args:
         gathered: what the report is about.
         shown: what to show of each of its sections.
         curves: plots that belong to no section.
+        room: bytes of the panels together; videos on which the policies differ least have none
+            where it is too small.
     """
     from markupsafe import Markup
 
-    shelf = Shelf()
+    shelf = Shelf(room)
     names = section_names([own.section.table for own in shown])
     settings = [_setting(i, names[i], own, shelf) for i, own in enumerate(shown)]
     page = environment().get_template("index.html")

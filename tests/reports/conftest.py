@@ -38,4 +38,4 @@ def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes most of the time of a report, and most tests are not about it."""
     monkeypatch.setattr("vot_memory.reports.report.PLOTS", ())
     monkeypatch.setattr("vot_memory.reports.report.choose", lambda section, count, names: ())
-    monkeypatch.setattr("vot_memory.reports.pages.html.render", lambda *given: "")
+    monkeypatch.setattr("vot_memory.reports.pages.html.render", lambda *given, room: "")
