@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vot_memory.reports.pictures.lettering import font
 from vot_memory.reports.pictures.outlines import casing_of, rgb
 from vot_memory.reports.plots.canvas import styled
+from vot_memory.reports.plots.raster import EMPTY_COLOR
 from vot_memory.reports.style import OVERLAP_COLORS, overlap_bin, style_of
 from vot_memory.reports.text import is_defined, number, one_line
 
@@ -78,9 +79,10 @@ def strip_plot(strip: Strip, title: str) -> Figure:
         _write(
             axes, left - _EDGE, middle, name, size=_NAME_SIZE, color=color, ha="right", va="center"
         )
-        for overlap, x in zip(row.overlaps, across, strict=True):
+        for overlap, state, x in zip(row.overlaps, strip.states, across, strict=True):
             if is_defined(overlap):
-                _write_overlap(axes, left + x + 6, top + y + 6, overlap)
+                empty = state == "absent" and overlap == 1
+                _write_overlap(axes, left + x + 6, top + y + 6, overlap, rightly_empty=empty)
     return figure
 
 
@@ -125,8 +127,8 @@ def _write(axes: Axes, x: float, y: float, text: str, *, size: float, **how: str
     axes.text(x, y, text, fontsize=size, parse_math=False, **how)  # type: ignore[arg-type]
 
 
-def _write_overlap(axes: Axes, x: float, y: float, overlap: float) -> None:
-    ground = OVERLAP_COLORS[overlap_bin(overlap) or 0]
+def _write_overlap(axes: Axes, x: float, y: float, overlap: float, *, rightly_empty: bool) -> None:
+    ground = EMPTY_COLOR if rightly_empty else OVERLAP_COLORS[overlap_bin(overlap) or 0]
     ink = tuple(value / 255 for value in casing_of(rgb(ground)))
     axes.text(
         x + 2,

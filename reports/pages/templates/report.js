@@ -29,7 +29,11 @@ async function open(id) {
   }
   if (place.dataset.open !== id) return; // another was picked meanwhile
   if (html === null) {
-    html = numbers[0] === numbers[1] ? "<p>Choose two different policies.</p>" : "<p>There is nothing to show here.</p>";
+    if (form.elements.video) {
+      html = "<p>There is no room for this video on the page: report it with --sequence, or with a larger --page-size.</p>";
+    } else {
+      html = numbers[0] === numbers[1] ? "<p>Choose two different policies.</p>" : "<p>These two are not compared on the page: take <code>vot-memory compare</code>.</p>";
+    }
   }
   place.innerHTML = html;
   if (form.elements.video) {
@@ -46,9 +50,15 @@ function pick(id) {
   return open(id);
 }
 
-async function follow() {
+// The panel that the address names, or nothing.
+function named() {
   const id = location.hash.slice(1);
-  if (!/^[sc]\d+-\d+(-\d+)?$/.test(id)) return;
+  return /^[sc]\d+-\d+(-\d+)?$/.test(id) ? id : "";
+}
+
+async function follow() {
+  const id = named();
+  if (!id) return;
   await open(id);
   // At once: a smooth way there would miss it while panels above still open.
   document.querySelector(`form[data-kind="${id.split("-")[0]}"]`)?.scrollIntoView({ behavior: "instant" });
@@ -111,7 +121,8 @@ document.addEventListener("change", (event) => {
 });
 
 addEventListener("hashchange", follow);
-const first = [...document.querySelectorAll("form.pick")].map(({ dataset, elements: { video, a, b } }) => {
-  if (video ? video.value : a) return open(video ? video.value : `${dataset.kind}-${a.value}-${b.value}`);
+const first = [...document.querySelectorAll("form.pick")].map(({ dataset: { kind }, elements: { video, a, b } }) => {
+  if (named().startsWith(`${kind}-`)) return open(named());
+  if (video ? video.value : a) return open(video ? video.value : `${kind}-${a.value}-${b.value}`);
 });
 Promise.all(first).then(follow); // panels above what is followed would push it away
