@@ -154,7 +154,7 @@ def _add_legend(figure: Figure, axes: Axes) -> None:
     """The lines' names beside the panels, largest area first."""
     legend = figure.legend(
         handles=axes.get_lines(),
-        loc="outside right upper",
+        loc="outside right center",
         frameon=False,
         title="area (about Q)",
         alignment="left",
