@@ -63,12 +63,14 @@ def notes(
         common: the sequences that all runs have finished.
         toolkit_compatible: how the runs were scored.
     """
+    unscored = _unscored(runs, common)
+    scored = int(overview["sequences"].min()) - len(unscored)
     said = [
         _coverage(common),
         describe_rules(toolkit_compatible, runs[0].box_rules.name),
         BOXES if runs[0].boxed else "",
-        *_undefined(overview),
-        *_intervals(int(overview["sequences"].min()), bool(overview["p"].notna().any())),
+        *_undefined(overview, unscored),
+        *_intervals(scored, bool(overview["p"].notna().any())),
         *_comparison(overview, baseline),
     ]
     if runs[0].identity.model.split("@")[0] == "nano":
@@ -126,19 +128,32 @@ def describe_rules(toolkit_compatible: bool, benchmark: str) -> str:
     )
 
 
-def _undefined(overview: DataFrame) -> list[str]:
+def _unscored(runs: Seq[RunScores], common: Seq[str]) -> set[str]:
+    """The sequences of the rows on which Q is undefined."""
+    qualities = [run.sequences.set_index("sequence")["Q"] for run in runs]
+    kept = [quality.loc[list(common)] if common else quality for quality in qualities]
+    return {name for quality in kept for name in quality.index[quality.isna()]}
+
+
+def _undefined(overview: DataFrame, unscored: set[str]) -> list[str]:
     said = []
     if overview["ADQ"].isna().any():
         said.append(
             f"ADQ is undefined ({chr(0x2013)}) where no object is absent for more than "
             f"{ADQ_MIN_ABSENT} frames."
         )
-    if overview["Q"].isna().any():
-        said.append("Q is undefined where no frame but the prompt is annotated.")
+    if unscored:
+        said.append(
+            "Q is undefined where no frame but the prompt is annotated: "
+            f"{count(len(unscored), 'sequence')} without it {'is' if len(unscored) == 1 else 'are'}"
+            " left out of its mean."
+        )
     return said
 
 
 def _intervals(n: int, tested: bool) -> list[str]:
+    if n < 1:
+        return []
     if n == 1:
         return ["One sequence gives no interval and no test: these numbers are an anecdote."]
     said = ["Intervals are 95% bootstrap intervals (BCa) over sequences."]

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import sequence
+from fake_results import FRAMES, sequence
 
+from vot_memory.datasets.sequence import ObjectTrack
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.tables.notes import NANO
 from vot_memory.reports.tables.table import find_ranks, make_table
@@ -146,6 +149,27 @@ def test_notes_say_which_rules_and_which_undefined_values(six):
     assert any("clean rules" in note for note in clean.notes)
     assert any("VOT toolkit's rules" in note for note in toolkit.notes)
     assert any(note.startswith("ADQ is undefined (–)") for note in clean.notes)  # noqa: RUF001
+
+
+def test_sequences_without_a_score_are_counted_and_do_not_count(results):
+    bare = tuple(sequence(f"bare{i}") for i in range(2))
+    bare = tuple(
+        replace(s, objects=(ObjectTrack("1", 0, (s.objects[0].rles[0], *[None] * (FRAMES - 1))),))
+        for s in bare
+    )
+    store = results(sequence("a"), sequence("b"), *bare)
+    folders = [
+        store.run(policy, {s.name: [width] * FRAMES for s in store.sequences})
+        for policy, width in {"fifo": 50, "first": 60}.items()
+    ]
+    table = table_of(store, folders)
+    assert table.row("fifo")["Q"] == pytest.approx(0.5)
+    assert (
+        "Q is undefined where no frame but the prompt is annotated: 2 sequences without it are "
+        "left out of its mean." in table.notes
+    )
+    assert any("With 2 sequences the intervals" in note for note in table.notes)
+    assert "With 2 sequences the test cannot give a p-value below 0.5." in table.notes
 
 
 def test_a_table_needs_a_finished_sequence(six):
