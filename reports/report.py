@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ def write_report(
         results_root, split, baseline, toolkit_compatible=toolkit_compatible, jf=jf, data=data
     )
     chosen = _choose(gathered, wanted)
-    with Building(place) as building:
+    with Building(place) as building, warnings.catch_warnings():
+        # A letter that the font has not is drawn as a box; a line for each is no help.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         building.mkdir(parents=True)
         _Builder(building, wanted, say).write(gathered, chosen, curves)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())

@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from io import StringIO
 from pathlib import Path
 
@@ -258,6 +259,15 @@ def test_a_report_goes_where_one_stands_and_where_a_link_leads(store, tmp_path, 
     assert (here / "index.html").is_file()
     assert not (here / "stale.png").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["here", "link", "results"]
+
+
+def test_letters_that_no_font_has_fill_no_screen(results, tmp_path):
+    store = results(sequence("日本"))
+    whole(store, "fifo")
+    wanted = Wanted(pictures=0, formats=("svg",))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_report(store.root, "fake", "fifo", tmp_path / "report", wanted=wanted)
 
 
 def test_a_place_that_cannot_be_written_is_said_before_the_work(store, tmp_path, monkeypatch):
