@@ -296,10 +296,10 @@ def test_ctrl_c_leaves_the_old_report_and_nothing_else(store, tmp_path, monkeypa
 def test_two_reports_of_one_store_are_equal(store, tmp_path):
     whole(store, "fifo")
     whole(store, "first", 40)
-    pages = [
-        {f.name: f.read_bytes() for f in write_report(store.root, None, "fifo", out).files}
-        for out in (tmp_path / "a", tmp_path / "b")
-    ]
+    pages = []
+    for out in (tmp_path / "a", tmp_path / "b"):
+        report = write_report(store.root, None, "fifo", out, wanted=Wanted(pictures=1))
+        pages.append({f.relative_to(out): f.read_bytes() for f in report.files})
     assert pages[0] == pages[1]
 
 

@@ -16,6 +16,8 @@ from vot_memory.reports.pages.terminal import print_report
 from vot_memory.reports.scores import BOX_COLUMNS, score_runs
 from vot_memory.reports.tables.table import make_table
 
+pytestmark = pytest.mark.usefixtures("tables_only")
+
 
 def table_of(store, folders, *, jf=False, baseline="fifo"):
     scores = score_runs(folders, store.sequences, jf=jf)

@@ -12,6 +12,8 @@ from vot_memory.datasets.splits import Published, split_specs
 from vot_memory.reports import write_report
 from vot_memory.reports.pages.terminal import print_report
 
+pytestmark = pytest.mark.usefixtures("tables_only")
+
 LARGE = "sam2.1-l@0123456789ab"
 FIGURES = Published(
     source="A paper | Table 1",
