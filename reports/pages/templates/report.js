@@ -76,6 +76,7 @@ function sort(button) {
   const key = (row) => (number ? parseFloat(row.cells[column].dataset.v) : row.cells[column].textContent.trim());
   const compare = (a, b) => {
     if (a.dataset.last !== b.dataset.last) return a.dataset.last === undefined ? -1 : 1;
+    if (a.dataset.last === "fixed") return 0;
     const [x, y] = [key(a), key(b)];
     if (!number) return sign * x.localeCompare(y, "en", { numeric: true });
     if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y); // undefined last

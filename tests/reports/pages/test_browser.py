@@ -126,6 +126,17 @@ def test_tables_sort_and_undefined_values_stay_last(browse):
         assert column(page, ".videos", 0)[-1].startswith("dog")
 
 
+def test_what_counts_the_rows_stays_below_them(browse):
+    page = browse()
+    table = page.locator("table.grid", has_text="otherwise visible").first
+    names = lambda: table.locator("tbody th").all_inner_texts()  # noqa: E731
+    assert names()[-2:] == ["videos", "frames"]
+    for _ in range(2):
+        table.locator("thead button").first.click()
+        assert names()[-2:] == ["videos", "frames"]
+    assert names()[0].startswith("samurai")
+
+
 def test_an_address_leads_to_its_panel_whatever_opens_above(browse):
     page = browse("#c0-2-1")
     shows(page, "c0", "samurai")
