@@ -172,7 +172,7 @@ def _draw_means(
         )
     legend = figure.legend(
         handles=axes.get_lines(),
-        loc="outside right upper",
+        loc="outside right center",
         frameon=False,
         title="in the end",
         alignment="left",
