@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from vot_memory.reports.tables.table import Table
 
+_PANELS = 12  # policies at most, those with the highest Q
 _NAMED = 48  # up to so many sequences stand by name under the axis
 _SHORT = 22  # letters of a name under the axis
 _EXTREMES = 2  # sequences named on either side where there are more
@@ -49,6 +50,7 @@ def sequence_plot(table: Table) -> Figure | None:
         return None
     quality = quality.sort_values(reference, kind="stable")
     others = [label for label in quality.columns if label != reference]
+    left, others = others[_PANELS:], others[:_PANELS]
     styles = row_styles(table)
     names = [one_line(name) for name in quality.index]
     named = len(names) <= _NAMED
@@ -73,6 +75,7 @@ def sequence_plot(table: Table) -> Figure | None:
             axes.plot(base, "o", color=styles[reference].color, ms=_dot(len(names)))
     _name_sequences(panels[-1], names if named else [], turned)
     what = f"bars: {one_line(reference)}; hollow: below it" if others else ""
+    what += f"; {len(left)} more are in the tables" if left else ""
     if not named:
         what = "; ".join([count(len(names), "sequence"), *([what] if what else [])])
     panels[-1].set_xlabel(what, parse_math=False)

@@ -35,7 +35,7 @@ def incompleteness(runs: Seq[RunScores], total: int) -> tuple[str, ...]:
     for run in runs:
         for name, failure in run.failed.items():
             where = "" if failure.frame is None else f" at frame {failure.frame}"
-            lines.append(f"{run.label}, {name}: failed{where}: {failure.error}")
+            lines.append(f"{run.label}, {name}: failed{where}: {failure.error.rstrip('.')}.")
     alike: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
         if run.missing:
@@ -70,6 +70,7 @@ def notes(
         describe_rules(toolkit_compatible, runs[0].box_rules.name),
         BOXES if runs[0].boxed else "",
         *_undefined(overview, unscored),
+        *_partly(runs, common),
         *_intervals(scored, bool(overview["p"].notna().any())),
         *_comparison(overview, baseline),
     ]
@@ -108,9 +109,11 @@ def _coverage(common: Seq[str]) -> str:
             "No sequence was finished by all rows, so each row is about its own sequences: "
             "the rows cannot be compared and have no ranks."
         )
+    if len(common) == 1:
+        return "All rows are about the same sequence, the mean over its objects."
     return (
-        f"Rows are plain means over the same {count(len(common), 'sequence')}, a sequence the mean "
-        "over its objects."
+        f"Rows are plain means over the same {len(common)} sequences, a sequence the mean over its "
+        "objects."
     )
 
 
@@ -147,6 +150,29 @@ def _undefined(overview: DataFrame, unscored: set[str]) -> list[str]:
             "Q is undefined where no frame but the prompt is annotated: "
             f"{count(len(unscored), 'sequence')} without it {'is' if len(unscored) == 1 else 'are'}"
             " left out of its mean."
+        )
+    return said
+
+
+def _partly(runs: Seq[RunScores], common: Seq[str]) -> list[str]:
+    """Measures that only some of the sequences define, so that their means are over fewer."""
+    if not common:
+        return []
+    defined = {run.label: run.sequences.set_index("sequence").loc[list(common)] for run in runs}
+    absent = next(iter(defined.values()))["ADQ"].notna().sum()
+    said = []
+    if 0 < absent < len(common):
+        said.append(
+            f"ADQ is the mean over {count(int(absent), 'sequence')}: those with an object that is "
+            f"absent for more than {ADQ_MIN_ABSENT} frames."
+        )
+    lost = {
+        label: int((own["A"].isna() & own["R"].notna()).sum()) for label, own in defined.items()
+    }
+    if names := [f"{n} of {label}" for label, n in lost.items() if n]:
+        said.append(
+            "A leaves out sequences on which nothing is tracked, so that it is over fewer of them: "
+            f"without {', '.join(names)}."
         )
     return said
 

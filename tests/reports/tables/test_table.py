@@ -175,3 +175,15 @@ def test_sequences_without_a_score_are_counted_and_do_not_count(results):
 def test_a_table_needs_a_finished_sequence(six):
     store, _, _ = six
     assert table_of(store, [store.run("fifo", {})]) is None
+
+
+def test_means_over_fewer_sequences_say_so(results):
+    store = results(sequence("a"), sequence("b", away=tuple(range(2, 14))))
+    folders = [store.run("fifo", {"a": 50, "b": 60}), store.run("first", {"a": 0, "b": 70})]
+    table = make_table(score_runs(folders, store.sequences), "fifo", 2)
+    assert table.row("first")["A"] == pytest.approx(0.7)  # of b alone
+    assert any("A leaves out" in note and "without 1 of first." in note for note in table.notes)
+    assert any(note.startswith("ADQ is the mean over 1 sequence:") for note in table.notes)
+    whole = make_table(score_runs(folders[:1], store.sequences[:1]), "fifo", 2)
+    assert not any("leaves out" in note or "ADQ is the mean" in note for note in whole.notes)
+    assert "All rows are about the same sequence, the mean over its objects." in whole.notes
