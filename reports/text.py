@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 
 UNDEFINED = "–"  # noqa: RUF001  the dash that tables use for "undefined"
 MINUS = "\N{MINUS SIGN}"
@@ -72,6 +71,11 @@ def one_line(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", str(text)).strip()
 
 
+def shorten(name: str, letters: int) -> str:
+    """A name of so many letters at most."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
 def markdown(text: str) -> str:
     r"""A name as literal Markdown text that also stands in a table cell.
 
@@ -81,12 +85,6 @@ def markdown(text: str) -> str:
     """
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
-
-
-def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], align: str = "---:") -> str:
-    """A Markdown table of cells that are Markdown already; `align` is for all but the first."""
-    lines = [heads, ["---"] + [align] * (len(heads) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def csv_cell(text: str) -> str:

@@ -301,7 +301,7 @@ def _figure(figure: Figure, suffix: str) -> dict[str, Any]:
 
     return {
         "id": f"plot-{figure.name}{suffix}",
-        "svg": Markup(figure.svg),  # noqa: S704  made by canvas.inline_svg, which escapes names
+        "svg": Markup(figure.svg),  # noqa: S704  made by inline_svg, which escapes names
         "title": figure.title,
         "files": _links(figure.files),
         "wide": figure.wide,

@@ -12,10 +12,9 @@ from vot_memory.reports.pages.event_grids import difficulty_grid, event_grids
 from vot_memory.reports.pages.files import KINDS
 from vot_memory.reports.pages.grids import MEASURED, SPEED, Grid, further_grid, overview_grid
 from vot_memory.reports.pages.html import Figure, Sheet, Shown
-from vot_memory.reports.pages.markdown_grids import EXPLAINED, bullets, render_grid
+from vot_memory.reports.pages.markdown_grids import EXPLAINED, bullets, render_grid, render_lines
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.tables.table import Table
-from vot_memory.reports.text import grid as lines
 from vot_memory.reports.text import markdown, number
 
 _PATH = "Memory path: ms per frame, all objects together."
@@ -112,7 +111,7 @@ def _sources(table: Table) -> str:
         ]
         for run in table.runs
     ]
-    return lines(["policy", "source", "parity", "key of the results"], rows, "---")
+    return render_lines(["policy", "source", "parity", "key of the results"], rows, "---")
 
 
 def _links(files: Mapping[str, Path]) -> list[str]:
@@ -120,7 +119,7 @@ def _links(files: Mapping[str, Path]) -> list[str]:
     names = [kind.removesuffix("_csv") for kind in files if kind.endswith("_csv")]
     rows = [[name, *(_link(files[f"{name}_{kind}"]) for kind in KINDS)] for name in names]
     said = "An empty cell of a CSV file is an undefined value."
-    return [lines(["table", "all numbers", "Markdown", "LaTeX"], rows, "---"), said]
+    return [render_lines(["table", "all numbers", "Markdown", "LaTeX"], rows, "---"), said]
 
 
 def _link(file: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 
 from vot_memory.reports.pages.grids import Cell, Grid, Row
-from vot_memory.reports.text import grid as lines
 from vot_memory.reports.text import markdown
 
 PLACES = {1: "¹", 2: "²", 3: "³"}
@@ -30,7 +29,13 @@ def render_document(grids: Seq[Grid], setting: str) -> str:
 def render_grid(grid: Grid) -> str:
     """A grid without its caption and notes: the first bold, places of runs as small numbers."""
     rows = [[_cell(cell, row) for cell in row.cells] for row in grid.rows]
-    return lines([markdown(head.arrow) for head in grid.heads], rows)
+    return render_lines([markdown(head.arrow) for head in grid.heads], rows)
+
+
+def render_lines(heads: Seq[str], rows: Seq[Seq[str]], align: str = "---:") -> str:
+    """A table of cells that are Markdown already; `align` is for all but the first column."""
+    lines = [heads, ["---"] + [align] * (len(heads) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def shows_places(grid: Grid) -> bool:

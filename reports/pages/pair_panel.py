@@ -104,11 +104,24 @@ def tell_cause(video: dict[str, Any]) -> str:
     return kind if sign * video[kind] >= LEAST else ""
 
 
+def find_apart(row: dict[str, Any]) -> str:
+    """Whether a is "better" or "worse" in a row of `Comparison.rows`; empty where 0 is possible."""
+    low, high = row["difference_low"], row["difference_high"]
+    if not is_defined(low) or low <= 0 <= high:
+        return ""
+    return "better" if (low > 0) == row["higher_is_better"] else "worse"
+
+
+def own_legend(comparison: Comparison, table: Table) -> list[str]:
+    """What the signs of the two mean."""
+    used = table.signs[comparison.a] + table.signs[comparison.b]
+    return [line for line in table.legend if line[0] in used]
+
+
 def _notes(comparison: Comparison, table: Table) -> list[str]:
     """What the signs of the two mean, and what has to be known about the numbers."""
-    used = table.signs[comparison.a] + table.signs[comparison.b]
-    legend = [line for line in table.legend if line[0] in used]
-    return [*legend, *find_caveats(comparison), *([NANO] if NANO in table.notes else [])]
+    known = [NANO] if NANO in table.notes else []
+    return [*own_legend(comparison, table), *find_caveats(comparison), *known]
 
 
 def _measures(comparison: Comparison) -> list[dict[str, Any]]:
@@ -122,21 +135,13 @@ def _measures(comparison: Comparison) -> list[dict[str, Any]]:
                 "name": f"{NAMES.get(row['measure'], row['measure'])} {arrow}",
                 "values": (number(row["a"]), number(row["b"])),
                 "gap": number(row["difference"], signed=True),
-                "apart": _apart(row),
+                "apart": find_apart(row),
                 "interval": interval(low, high, signed=True),
                 "counts": " / ".join(map(str, better_equal_worse(row))),
                 "videos": int(row["videos"]),
             }
         )
     return rows
-
-
-def _apart(row: dict[str, Any]) -> str:
-    """Whether a is better or worse where the interval leaves 0 out, else empty."""
-    low, high = row["difference_low"], row["difference_high"]
-    if not is_defined(low) or low <= 0 <= high:
-        return ""
-    return "better" if (low > 0) == row["higher_is_better"] else "worse"
 
 
 def _groups(comparison: Comparison) -> list[tuple[str, list[Bar]]]:

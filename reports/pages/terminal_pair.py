@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING, Any
 
-from vot_memory.reports.pages.pair_panel import NAMES, tell_cause, tell_returns
+from vot_memory.reports.pages.pair_panel import (
+    NAMES,
+    find_apart,
+    own_legend,
+    tell_cause,
+    tell_returns,
+)
 from vot_memory.reports.pages.terminal import (
     SHORT,
     literal,
@@ -24,7 +30,7 @@ from vot_memory.reports.tables.finding import (
 )
 from vot_memory.reports.tables.notes import BOXES, NANO, describe_rules
 from vot_memory.reports.tables.table import Table
-from vot_memory.reports.text import interval, is_defined, number, one_line
+from vot_memory.reports.text import interval, number, one_line, shorten
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,10 +52,8 @@ def print_comparison(table: Table, comparison: Comparison, console: Console) -> 
         console.print(_videos(table, comparison))
     if returns := tell_returns(comparison):
         console.print(prose(returns, console))
-    used = table.signs[comparison.a] + table.signs[comparison.b]
-    for line in table.legend:
-        if line[0] in used:
-            console.print(prose(line, console, "dim"))
+    for line in own_legend(comparison, table):
+        console.print(prose(line, console, "dim"))
     rules = [describe_rules(toolkit, table.runs[0].box_rules.name) for toolkit in (False, True)]
     said = [note for note in table.notes if note in (*rules, BOXES, NANO)]
     print_prose([*find_caveats(comparison), *said], console, "dim")
@@ -60,9 +64,7 @@ def _heads(table: Table, comparison: Comparison) -> tuple[str, str]:
 
 
 def _head(table: Table, label: str) -> str:
-    name = one_line(label)
-    cut = name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
-    return cut + table.signs[label]
+    return shorten(one_line(label), SHORT) + table.signs[label]
 
 
 def _measures(table: Table, comparison: Comparison) -> Grid:
@@ -83,12 +85,9 @@ def _measures(table: Table, comparison: Comparison) -> Grid:
 
 def _colored(row: dict[str, Any]) -> str:
     """The difference, coloured where its interval leaves 0 out."""
-    low, high = row["difference_low"], row["difference_high"]
     text = number(row["difference"], signed=True)
-    if not is_defined(low) or low <= 0 <= high:
-        return text
-    better = (low > 0) == row["higher_is_better"]
-    return f"[{'blue' if better else 'dark_orange3'}]{text}[/]"
+    color = {"better": "blue", "worse": "dark_orange3"}.get(find_apart(row))
+    return f"[{color}]{text}[/]" if color else text
 
 
 def _parts(table: Table, comparison: Comparison) -> Grid:

@@ -169,8 +169,3 @@ def row_styles(table: Table) -> dict[str, Style]:
 def row_name(table: Table, label: str) -> str:
     """A row's name with its signs, as in the tables."""
     return one_line(label) + table.signs[label]
-
-
-def shorten(name: str, letters: int) -> str:
-    """A name of so many letters at most."""
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.reports.plots.canvas import shorten, styled, write_title
+from vot_memory.reports.plots.canvas import styled, write_title
 from vot_memory.reports.style import Style, distinct_styles
 from vot_memory.reports.tables.curves import BASELINE, Curves
-from vot_memory.reports.text import MINUS, count, number, one_line
+from vot_memory.reports.text import MINUS, count, number, one_line, shorten
 from vot_memory.statistics import mean_interval
 
 if TYPE_CHECKING:

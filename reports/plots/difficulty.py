@@ -10,11 +10,10 @@ from vot_memory.reports.plots.canvas import (
     add_title,
     new_figure,
     row_name,
-    shorten,
     styled,
 )
 from vot_memory.reports.style import OVERLAP_COLORS
-from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
+from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,10 @@ from vot_memory.reports.plots.canvas import (
     new_figure,
     row_name,
     row_styles,
-    shorten,
     styled,
 )
 from vot_memory.reports.tables.events import FRAMES
-from vot_memory.reports.text import MINUS, count, is_defined, number, one_line
+from vot_memory.reports.text import MINUS, count, is_defined, number, one_line, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.policy import ANCHOR
-from vot_memory.reports.plots.canvas import shorten, styled
+from vot_memory.reports.plots.canvas import styled
 from vot_memory.reports.plots.raster import (
     ANCHOR_COLOR,
     EMPTY_COLOR,
@@ -31,7 +31,7 @@ from vot_memory.reports.style import (
     overlap_bin,
     styles_for,
 )
-from vot_memory.reports.text import number, one_line
+from vot_memory.reports.text import number, one_line, shorten
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -14,11 +14,10 @@ from vot_memory.reports.plots.canvas import (
     row_name,
     row_styles,
     settle,
-    shorten,
     styled,
 )
 from vot_memory.reports.plots.labels import label_points
-from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
+from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,10 +14,9 @@ from vot_memory.reports.plots.canvas import (
     new_figure,
     row_name,
     row_styles,
-    shorten,
     styled,
 )
-from vot_memory.reports.text import MINUS, number, one_line
+from vot_memory.reports.text import MINUS, number, one_line, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
