@@ -1,4 +1,4 @@
-"""One colour and one marker for each policy, the same in every plot."""
+"""The colours of a report: of policies, which have a marker too, and of overlaps."""
 
 from __future__ import annotations
 
@@ -94,10 +94,8 @@ def styles_for(policies: Sequence[str]) -> list[Style]:
     styles: list[Style] = []
     for policy in policies:
         wanted = style_of(policy)
-        markers = [wanted.marker, *_OTHER_MARKERS, *(s.marker for s in STYLES.values())]
-        taken = {s.marker for s in styles if s.color == wanted.color}
-        free = next((m for m in markers if m not in taken), wanted.marker)
-        styles.append(Style(wanted.color, free))
+        taken = {style.marker for style in styles if style.color == wanted.color}
+        styles.append(Style(wanted.color, _free_marker(wanted.marker, taken)))
     return styles
 
 
@@ -114,11 +112,16 @@ def distinct_styles(names: Sequence[str]) -> dict[str, Style]:
         wheel = [wanted.color, *_OTHER_COLORS[start:], *_OTHER_COLORS[:start]]
         taken = {style.color for style in styles.values()}
         color = next((color for color in wheel if color not in taken), wanted.color)
-        markers = [wanted.marker, *_OTHER_MARKERS, *(style.marker for style in STYLES.values())]
         used = {style.marker for style in styles.values()}
-        marker = next((marker for marker in markers if marker not in used), wanted.marker)
-        styles[name] = Style(color, marker if name not in STYLES else wanted.marker)
+        marker = wanted.marker if name in STYLES else _free_marker(wanted.marker, used)
+        styles[name] = Style(color, marker)
     return {name: styles[name] for name in names}
+
+
+def _free_marker(wanted: str, taken: set[str]) -> str:
+    """The marker that is wanted, else the first that is not taken, if there is one."""
+    markers = [wanted, *_OTHER_MARKERS, *(style.marker for style in STYLES.values())]
+    return next((marker for marker in markers if marker not in taken), wanted)
 
 
 # Bins of the overlap with the ground truth, from lost to found: orange to blue, which colour-blind

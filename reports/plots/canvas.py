@@ -42,11 +42,12 @@ _RC: Any = {
     "svg.hashsalt": "vot-memory",
     "svg.fonttype": "path",
 }
-_DPI = 160
+DPI = 160  # of PNG files, and of pictures in the others
 _FAST: Any = {"compress_level": 1}  # of what is read again at once
 _PHOTOGRAPH = 30_000  # colours that no drawing has
 _LEVELS = 24  # of a channel of a photograph; less is seen in smooth skies
 LETTER = 0.075  # width in inches, roughly
+LONGEST = 28  # letters of a policy's name
 
 _Given = ParamSpec("_Given")
 _Drawn = TypeVar("_Drawn", bound="Figure | None")
@@ -99,7 +100,7 @@ def _save_png(figure: Figure, file: Path) -> None:
     from PIL.Image import Quantize
 
     drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=_DPI, facecolor="white", pil_kwargs=_FAST)
+    figure.savefig(drawn, format="png", dpi=DPI, facecolor="white", pil_kwargs=_FAST)
     picture = Image.open(drawn).convert("RGB")
     if picture.getcolors(_PHOTOGRAPH) is None:
         Image.fromarray(_few_levels(np.asarray(picture))).save(file)
@@ -110,7 +111,7 @@ def _save_png(figure: Figure, file: Path) -> None:
 
 def _save_svg(figure: Figure, file: Path) -> None:
     drawn = BytesIO()
-    figure.savefig(drawn, format="svg", dpi=_DPI, facecolor="white", metadata={"Date": None})
+    figure.savefig(drawn, format="svg", dpi=DPI, facecolor="white", metadata={"Date": None})
     file.write_text(compact(drawn.getvalue()), encoding="utf-8")
 
 
@@ -122,7 +123,7 @@ def _save_pdf(figure: Figure, file: Path) -> None:
         if pixels is not None and pixels.ndim == 3 and pixels.dtype == np.uint8:
             image.set_data(_few_levels(np.asarray(pixels)))
     try:
-        figure.savefig(file, dpi=_DPI, facecolor="white", metadata={"CreationDate": None})
+        figure.savefig(file, dpi=DPI, facecolor="white", metadata={"CreationDate": None})
     finally:
         for image, pixels in pictures:
             image.set_data(pixels)
@@ -134,15 +135,21 @@ def _few_levels(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(steps * 255 / (_LEVELS - 1)).astype(np.uint8)[picture]
 
 
+def blank(width: float, height: float, **settings: Any) -> Figure:
+    """A figure of so many inches that is drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), **settings)
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, *, share_y: bool = True
 ) -> tuple[Figure, list[Axes]]:
     """A figure of so many inches with panels, row by row, that share x and mostly y."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(width, height, dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=share_y, squeeze=False)
     return figure, list(axes.flat)
 
@@ -155,9 +162,26 @@ def add_title(figure: Figure, what: str, table: Table) -> None:
 
 def write_title(figure: Figure, lines: Iterable[str]) -> None:
     """Lines above a figure, broken where they are longer than it is wide."""
-    columns = int(figure.get_figwidth() * 12.5)
-    broken = [part for line in lines for part in textwrap.wrap(one_line(line), columns)]
+    broken = [part for line in lines for part in wrap(line, figure.get_figwidth())]
     figure.suptitle("\n".join(broken), x=0.012, ha="left", parse_math=False, gid=TITLE)
+
+
+def wrap(line: str, width: float) -> list[str]:
+    """A title in lines that fit so many inches; none if it is empty."""
+    return textwrap.wrap(one_line(line), int(width * 12.5))
+
+
+def add_legend(figure: Figure, axes: Axes, title: str) -> None:
+    """The names of all lines of some axes, to the right of the panels."""
+    legend = figure.legend(
+        handles=axes.get_lines(),
+        loc="outside right center",
+        frameon=False,
+        title=title,
+        alignment="left",
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def row_styles(table: Table) -> dict[str, Style]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vot_memory.reports.plots.canvas import styled, write_title
+from vot_memory.reports.plots.canvas import add_legend, blank, styled, write_title
 from vot_memory.reports.style import Style, distinct_styles
 from vot_memory.reports.tables.curves import BASELINE, Curves
 from vot_memory.reports.text import MINUS, count, number, one_line, shorten
@@ -47,8 +47,6 @@ def curves_plot(curves: Curves) -> Figure | None:
     has found. Bands are 95% bootstrap intervals over sequences; of a single one they span
     its seeds.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator
 
@@ -56,13 +54,13 @@ def curves_plot(curves: Curves) -> Figure | None:
     sequences = list(shown["sequence"].unique())
     panels = sequences if 1 < len(sequences) <= _PANELS else []
     rows = -(-len(panels) // _COLUMNS)
-    figure = Figure(figsize=(8.6, 4.1 + 1.45 * rows), layout=ConstrainedLayoutEngine(w_pad=0.07))
-    FigureCanvasAgg(figure)
+    figure = blank(8.6, 4.1 + 1.45 * rows, layout=ConstrainedLayoutEngine(w_pad=0.07))
     grid = figure.add_gridspec(1 + rows, _COLUMNS, height_ratios=[3.2, *[1.35] * rows])
     styles = distinct_styles(curves.methods)
     axes = figure.add_subplot(grid[0, :])
     means = _means(shown)
-    _draw_means(figure, axes, means, styles, curves.has_baseline)
+    _draw_means(axes, means, styles, curves.has_baseline)
+    add_legend(figure, axes, "in the end")
     first: Axes | None = None
     for i, name in enumerate(panels):
         place = grid[1 + i // _COLUMNS, i % _COLUMNS]
@@ -150,7 +148,7 @@ def _ranked(means: dict[str, _Mean]) -> list[tuple[str, _Mean]]:
 
 
 def _draw_means(
-    figure: Figure, axes: Axes, means: dict[str, _Mean], styles: dict[str, Style], signed: bool
+    axes: Axes, means: dict[str, _Mean], styles: dict[str, Style], signed: bool
 ) -> None:
     for i, (method, own) in enumerate(_ranked(means)):
         style, end = styles[method], number(float(own.mean[-1]), signed=signed)
@@ -170,15 +168,6 @@ def _draw_means(
             markevery=(i * 2 % 7, 7),
             label=f"{end}  {shorten(one_line(method), _LONGEST)}",
         )
-    legend = figure.legend(
-        handles=axes.get_lines(),
-        loc="outside right center",
-        frameon=False,
-        title="in the end",
-        alignment="left",
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
 
 
 def _draw_sequence(axes: Axes, rows: DataFrame, styles: dict[str, Style]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.plots.canvas import (
     LETTER,
+    LONGEST,
     add_title,
     new_figure,
     row_name,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from vot_memory.reports.tables.table import Table
 
-_LONGEST = 28  # letters of a policy's name beside the map
 _BAD, _GOOD = OVERLAP_COLORS[0], OVERLAP_COLORS[-1]
 _FULL = 0.1  # a difference in Q that is drawn in full colour, unless there are larger ones
 _STRONGEST = 0.75  # opacity of the full colour, so that numbers can be read on it
@@ -44,7 +44,7 @@ def difficulty_plot(table: Table) -> Figure | None:
     labels = list(table.overview["label"])
     columns = [_ALL, *table.difficulty.levels]
     cells = {label: _cells(table, label) for label in labels}
-    names = [shorten(row_name(table, label), _LONGEST) for label in labels]
+    names = [shorten(row_name(table, label), LONGEST) for label in labels]
     width = 0.5 + LETTER * max(map(len, names)) + 0.94 * len(columns)
     figure, (axes,) = new_figure(max(width, 5.2), 2.15 + 0.36 * len(labels))
     left = _left_edges(columns)

@@ -9,6 +9,7 @@ import numpy as np
 from vot_memory.metrics.events import ABSENT
 from vot_memory.reports.plots.canvas import (
     LETTER,
+    LONGEST,
     add_title,
     new_figure,
     row_name,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from vot_memory.reports.tables.table import Table
 
 ALL = "all frames"
-_LONGEST = 28  # letters of a policy's name beside the axis
 
 
 @styled
@@ -46,7 +46,7 @@ def event_plot(table: Table) -> Figure | None:
     gaps = {ALL: {label: table.row(label) for label in labels}}
     for event in table.events.kinds(FRAMES):
         gaps[event] = {label: table.events.cell(label, event) for label in labels}
-    names = [shorten(row_name(table, label), _LONGEST) for label in labels]
+    names = [shorten(row_name(table, label), LONGEST) for label in labels]
     width = 0.6 + LETTER * max(map(len, names)) + 1.65 * len(gaps)
     figure, panels = new_figure(width, 1.7 + 0.27 * len(labels), columns=len(gaps))
     styles = row_styles(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.policy import ANCHOR
-from vot_memory.reports.plots.canvas import styled
+from vot_memory.reports.plots.canvas import LONGEST, blank, styled, wrap
 from vot_memory.reports.plots.raster import (
     ANCHOR_COLOR,
     EMPTY_COLOR,
@@ -46,7 +45,6 @@ _IOUS = (-0.06, 1.06)  # limits of the predicted IoU
 _FLOOR = -0.06  # of the panel of overlaps
 _ACROSS = 3  # columns at most
 _VECTORS = 300  # up to so many frames stay vectors in SVG and PDF
-_LONGEST = 28  # letters of a policy's name
 _TEXT, _SMALL = 7.0, 6.5  # points
 
 # Inches.
@@ -93,9 +91,9 @@ def memory_plot(
     slots = [max(4, *(t.slots for t in row)) for row in rows]
     width = _WIDTHS[across]
     full = _LEFT + across * (width + _BETWEEN) - _BETWEEN + _RIGHT
-    lines = [part for line in title.splitlines() for part in _wrap(line, full)]
+    lines = [part for line in title.splitlines() for part in wrap(line, full) or [""]]
     top = _EDGE + _LINE * (len(lines) + 2.6)
-    figure = _blank(full, top + sum(_HEAD + _height(count) + _FOOT for count in slots))
+    figure = blank(full, top + sum(_HEAD + _height(count) + _FOOT for count in slots))
     _add_head(figure, lines, timelines, baseline)
     reference = next((t for t in timelines if t.label == baseline), None)
     logits = _limits(timelines)
@@ -116,19 +114,6 @@ def memory_plot(
                 _make_pixels(panels)
         top += _HEAD + _height(count) + _FOOT
     return figure
-
-
-def _blank(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _wrap(line: str, width: float) -> list[str]:
-    return textwrap.wrap(one_line(line), int(width * 12.5)) or [""]
 
 
 def _height(slots: int) -> float:
@@ -240,7 +225,7 @@ def _name(axes: Axes, timeline: Timeline, style: Style) -> None:
 
     scored = timeline.overlap[~np.isnan(timeline.overlap)]
     mean = float(scored.mean()) if len(scored) else None
-    name = shorten(one_line(timeline.label), _LONGEST) + (", offline" if timeline.offline else "")
+    name = shorten(one_line(timeline.label), LONGEST) + (", offline" if timeline.offline else "")
     above: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
     figure: Any = axes.figure
     place = axes.transAxes + ScaledTranslation(4 / 72, 8 / 72, figure.dpi_scale_trans)
@@ -352,7 +337,7 @@ def _line_legend(timelines: Sequence[Timeline], baseline: str | None) -> list[Ar
         name = "absent, rightly empty"
         known.append(Patch(facecolor=EMPTY_COLOR, edgecolor=EMPTY_EDGE, lw=0.7, label=name))
     if any(t.label == baseline for t in timelines) and len(timelines) > 1:
-        name = f"overlap of {shorten(one_line(baseline or ''), _LONGEST)}"
+        name = f"overlap of {shorten(one_line(baseline or ''), LONGEST)}"
         known.append(Line2D([], [], color=BASELINE_COLOR, lw=0.9, label=name))
     known.append(Line2D([], [], color=SCORE_COLOR, lw=1.2, label="object score (logit)"))
     known.append(Line2D([], [], color=IOU_COLOR, lw=1.2, label="predicted IoU"))

@@ -36,8 +36,7 @@ def draw_raster(axes: Axes, timeline: Timeline, slots: int, width: float) -> Non
     Frame t reaches from t - 0.5 to t + 0.5 and shows the bank as it is after that frame. Bars are
     coloured by the overlap of the answer a memory was made from and bear the number of its frame
     where there is room; those of rightly empty answers are hollow, and anchors have a thick top
-    edge. In a lane below the last slot stand ticks at the
-    frames that were discarded.
+    edge. In a lane below the last slot stand ticks at the frames that were discarded.
 
     Args:
         axes: get limits for all frames, `slots` slots and the lane.

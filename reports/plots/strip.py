@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vot_memory.reports.pictures.lettering import font
 from vot_memory.reports.pictures.outlines import casing_of, rgb
-from vot_memory.reports.plots.canvas import styled
+from vot_memory.reports.plots.canvas import DPI, blank, styled
 from vot_memory.reports.plots.raster import EMPTY_COLOR
 from vot_memory.reports.style import OVERLAP_COLORS, overlap_bin, style_of
 from vot_memory.reports.text import is_defined, number, one_line
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from vot_memory.reports.pictures.strips import Strip, StripRow
 
-# All lengths are pixels at this resolution, so that in the PNG file a pixel is a pixel.
-_DPI = 160
+# All lengths are pixels at `DPI`, so that in the PNG file a pixel is a pixel.
 _GAP = 5  # between pictures
 _EDGE = 10  # around everything
 _LINE = 22  # a line of text
@@ -43,11 +42,8 @@ def strip_plot(strip: Strip, title: str) -> Figure:
         strip: what `make_strip` made.
         title: line above it.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = [_broken(row.label) for row in strip.rows]
-    letters = font(round(_NAME_SIZE * _DPI / 72))
+    letters = font(round(_NAME_SIZE * DPI / 72))
     widest = max(letters.getlength(line) for name in names for line in name.split("\n"))
     left = _EDGE + round(widest) + _EDGE + 4
     mosaic, across, down = _mosaic(strip.rows)
@@ -59,8 +55,7 @@ def strip_plot(strip: Strip, title: str) -> Figure:
     top = _EDGE + _LINE * len(heading) + 19 * deepest + 8
     height = top + mosaic.shape[0] + 6 + 17 * len(caption) + _EDGE
 
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
+    figure = blank(width / DPI, height / DPI, dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
     # Without interpolation, vector files hold the pictures pixel by pixel.
     extent = (left, left + mosaic.shape[1], top + mosaic.shape[0], top)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from vot_memory.metrics.vots import SUCCESS_THRESHOLDS, success_curve
 from vot_memory.reports.plots.canvas import (
     LETTER,
+    LONGEST,
+    add_legend,
     add_title,
     new_figure,
     row_name,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 Curve = NDArray[np.float64]
 
-_LONGEST = 28  # letters of a policy's name in the legend
 _LINE = 0.19  # height in inches of a line of the legend
 _MARKS = 7  # markers on a line
 _STRONG = 12  # up to so many lines are strong; of more, the best and the baseline are
@@ -77,7 +78,7 @@ def success_plot(table: Table) -> Figure | None:
         return None
     ranked = sorted(curves, key=lambda label: -curves[label].mean())
     base = curves.get(table.baseline or "") if len(curves) > 1 else None
-    names = {label: shorten(row_name(table, label), _LONGEST) for label in ranked}
+    names = {label: shorten(row_name(table, label), LONGEST) for label in ranked}
     legend = 0.9 + LETTER * max(map(len, names.values()))
     height = max(4.0 if base is None else 6.0, 1.3 + _LINE * len(ranked))
     figure, panels = new_figure(5.6 + legend, height, rows=1 if base is None else 2, share_y=False)
@@ -103,7 +104,7 @@ def success_plot(table: Table) -> Figure | None:
         _limit(panels[1], [curves[label] - base for label in ranked])
     panels[-1].set_xlabel("overlap threshold")
     panels[-1].set_xticks(np.linspace(0, 1, 6))
-    _add_legend(figure, panels[0])
+    add_legend(figure, panels[0], "area (about Q)")
     add_title(figure, "Success: share of frames that overlap by more than a threshold", table)
     return figure
 
@@ -147,16 +148,3 @@ def _limit(axes: Axes, differences: list[Curve]) -> None:
     low = min(-0.04, *(1.15 * float(curve.min()) for curve in differences))
     high = max(0.04, *(1.15 * float(curve.max()) for curve in differences))
     axes.set_ylim(low, high)
-
-
-def _add_legend(figure: Figure, axes: Axes) -> None:
-    """The lines' names beside the panels, largest area first."""
-    legend = figure.legend(
-        handles=axes.get_lines(),
-        loc="outside right center",
-        frameon=False,
-        title="area (about Q)",
-        alignment="left",
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
