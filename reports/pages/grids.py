@@ -187,7 +187,7 @@ def further_grid(table: Table, further: FurtherTable) -> Grid:
     for label in further.rows["label"]:
         row = further.row(label)
         cells = [
-            ranked(further.ranks, label, c.name, row[c.name], c.digits) for c in further.columns
+            _placed(further.ranks, label, c.name, row[c.name], c.digits) for c in further.columns
         ]
         if further.compares_delays:
             cells.append(Cell("") if label == table.baseline else _delay_gap(row))
@@ -215,7 +215,7 @@ def run_row(table: Table, label: str, cells: Seq[Cell]) -> Row:
     return Row(label, policies[label], "run", (name, *cells), label == table.baseline)
 
 
-def ranked(
+def _placed(
     ranks: dict[tuple[str, str], int], label: str, measure: str, value: float, digits: int = 3
 ) -> Cell:
     """A measure with its place."""
@@ -279,13 +279,13 @@ def _measure_heads(beside: Seq[FurtherTable]) -> list[Head]:
 def _measures(
     table: Table, label: str, row: dict[str, Any], beside: Seq[FurtherTable]
 ) -> list[Cell]:
-    first, *others = (ranked(table.ranks, label, m.label, row[m.label]) for m in MEASURES)
+    first, *others = (_placed(table.ranks, label, m.label, row[m.label]) for m in MEASURES)
     low, high = row["Q_low"], row["Q_high"]
     ends = Cell(interval(low, high), low if is_defined(low) else None)
     further = []
     for own in beside:
         name = _BESIDE[own.name]
-        further.append(ranked(own.ranks, label, name, own.row(label)[name]))
+        further.append(_placed(own.ranks, label, name, own.row(label)[name]))
     return [first, ends, *others, *further]
 
 

@@ -98,6 +98,8 @@ def _panel(section: Section, name: str, strips: Mapping[str, Strip]) -> dict[str
         "facts": _facts(sequence),
         "unfinished": _unfinished(section, name),
         "policies": [_policy(row_name(section.table, k), styles[k]) for k in labels],
+        "measures": [measure.label for measure in MEASURES[1:]],
+        "outcomes": COUNT_COLUMNS,
         "blocks": blocks,
         "signs": section.table.legend,
         "baseline": section.table.baseline if section.table.baseline in labels else None,

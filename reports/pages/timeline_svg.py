@@ -159,25 +159,16 @@ def _layout(timeline: Timeline, axes: Axes) -> dict[str, object]:
     scale = PLOT / axes.frames
     thinnest = max(1, -(-axes.frames // PLOT))
     known = bool(timeline.memories)
-    events = _CAPTION + OVERLAP_HEIGHT + 3
-    score = events + STRIP * len(axes.events) + _CAPTION
-    iou = score + SCORE_HEIGHT + _CAPTION
-    raster = iou + IOU_HEIGHT + _CAPTION
     ticks = find_ticks(timeline, thinnest) if known else []
-    forgotten = raster + ROW * timeline.slots + (_CAPTION if ticks else 0)
-    bottom = forgotten + (TICK if ticks else 0) if known else score - _CAPTION
+    at = _heights(timeline, axes, bool(ticks))
     bars = find_bars(timeline, thinnest)
     lowest, highest = _score_ends(timeline)
     span = highest - lowest
     behind = None if timeline.label == axes.baseline else axes.baseline_overlap
-    places = {"events": events, "score": score, "iou": iou, "raster": raster}
-    return places | {
+    return at | {
         "width": WIDTH,
         "left": LEFT,
-        "top": _CAPTION,
         "plot": PLOT,
-        "forgotten": forgotten,
-        "bottom": bottom,
         "row": ROW,
         "strip": STRIP,
         "tick": TICK,
@@ -198,12 +189,32 @@ def _layout(timeline: Timeline, axes: Axes) -> dict[str, object]:
         "bars": sorted(bars, key=lambda bar: bar.color == EMPTY_CLASS),  # outlines lie above
         "dense": not all(bar.name for bar in bars) or len(bars) * _EDGED > timeline.slots * PLOT,
         "anchors": [bar for bar in bars if bar.anchor],
-        "names": _names(bars, scale, raster),
+        "names": _names(bars, scale, at["raster"]),
         "ticks": ticks,
         "thin": scale < _TICK_EDGED,
-        "y_labels": _y_labels(timeline, score, iou, raster),
-        "x_labels": _x_labels(axes.frames, scale, bottom),
+        "y_labels": _y_labels(timeline, at),
+        "x_labels": _x_labels(axes.frames, scale, at["bottom"]),
         "grid": _x_ticks(axes.frames),
+    }
+
+
+def _heights(timeline: Timeline, axes: Axes, ticks: bool) -> dict[str, int]:
+    """Where the parts of a panel begin, from the top; without a memory it ends after the events."""
+    events = _CAPTION + OVERLAP_HEIGHT + 3
+    score = events + STRIP * len(axes.events) + _CAPTION
+    iou = score + SCORE_HEIGHT + _CAPTION
+    raster = iou + IOU_HEIGHT + _CAPTION
+    forgotten = raster + ROW * timeline.slots + (_CAPTION if ticks else 0)
+    return {
+        "top": _CAPTION,
+        "middle": _CAPTION + OVERLAP_HEIGHT // 2,
+        "events": events,
+        "score": score,
+        "iou": iou,
+        "iou_end": iou + IOU_HEIGHT,
+        "raster": raster,
+        "forgotten": forgotten,
+        "bottom": forgotten + (TICK if ticks else 0) if timeline.memories else score - _CAPTION,
     }
 
 
@@ -290,8 +301,8 @@ def _names(bars: Seq[Bar], scale: float, top: int) -> dict[str, list[Label]]:
     return names
 
 
-def _y_labels(timeline: Timeline, score: int, iou: int, raster: int) -> list[Label]:
-    x = LEFT - 4
+def _y_labels(timeline: Timeline, at: Mapping[str, int]) -> list[Label]:
+    x, score, iou = LEFT - 4, at["score"], at["iou"]
     labels = [
         Label(x, _CAPTION + round(OVERLAP_HEIGHT * (1 - share)) + 3, text)
         for share, text in ((1, "1"), (0.5, ".5"), (0, "0"))
@@ -307,7 +318,7 @@ def _y_labels(timeline: Timeline, score: int, iou: int, raster: int) -> list[Lab
     ]
     labels += [Label(x, iou + 3, "1"), Label(x, iou + IOU_HEIGHT + 3, "0")]
     slots = range(timeline.slots)
-    return labels + [Label(x, raster + ROW * slot + ROW - 3, str(slot)) for slot in slots]
+    return labels + [Label(x, at["raster"] + ROW * slot + ROW - 3, str(slot)) for slot in slots]
 
 
 def _x_ticks(frames: int) -> list[int]:
