@@ -51,7 +51,11 @@ def find_words(comparison: Comparison) -> str:
 
 
 def explain(comparison: Comparison) -> str:
-    """Where the largest gain and the largest loss come from; empty where there is neither."""
+    """Which kind of frames gains and which loses the most; empty where there is neither.
+
+    A kind counts by its net part, the reverse case taken off: of runs that differ by chance only,
+    each gains where the other loses.
+    """
     a, b = one_line(comparison.a), one_line(comparison.b)
     most = max(comparison.outcomes, key=lambda part: part.net)
     least = min(comparison.outcomes, key=lambda part: part.net)
@@ -62,7 +66,7 @@ def explain(comparison: Comparison) -> str:
     if least.net <= -LEAST:
         where = _WHERE[least.kind][1].format(a=a, b=b)
         said.append(f"loses most where {where} ({number(least.net, signed=True)})")
-    return f"{a} {', and '.join(said)}." if said else ""
+    return f"Net of the reverse case, {a} {', and '.join(said)}." if said else ""
 
 
 def find_caveats(comparison: Comparison) -> tuple[str, ...]:

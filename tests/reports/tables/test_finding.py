@@ -76,9 +76,23 @@ def test_equal_runs_are_equal(compared):
 
 def test_the_largest_gain_and_loss_are_named(compared):
     found = compared([60, 60], [50, 50])
-    assert explain(found) == "first gains most where both track and first fits better (+0.100)."
+    assert explain(found) == (
+        "Net of the reverse case, first gains most where both track and first fits better (+0.100)."
+    )
     assert explain(found.swapped()) == (
-        f"fifo loses most where both track and first fits better ({MINUS}0.100)."
+        "Net of the reverse case, fifo loses most where both track and first fits better "
+        f"({MINUS}0.100)."
+    )
+
+
+def test_gains_and_losses_are_net_and_say_so(compared):
+    found = compared([70, 50, [40] * 7 + [0] * 8], [30, 60, 40])
+    overlap, missed = found.outcomes[0], found.outcomes[2]
+    assert (overlap.gain, overlap.loss) == pytest.approx((0.4 / 3, -0.1 / 3))
+    assert missed.net == pytest.approx(-0.4 * 8 / 14 / 3)
+    assert explain(found) == (
+        "Net of the reverse case, first gains most where both track and first fits better "
+        f"(+0.100), and loses most where first gives no mask and fifo tracks ({MINUS}0.076)."
     )
 
 
