@@ -173,7 +173,7 @@ def _returns(runs: Seq[RunScores], common: Seq[str], reference: int | None) -> F
         "Delays are in annotated frames (0: found at once) and, their mean, in seconds; they are "
         "of the returns that were found. Who finds only the easy ones has short delays: read them "
         "beside the share that was found, or as differences over the returns that both found.",
-        f"{_PAIRED}.",
+        f"Differences are paired by sequence, a sequence the share of its returns, {_MAY_DIFFER}.",
     ]
     if videos < FEW_SEQUENCES:
         notes.append(f"From fewer than {FEW_SEQUENCES} videos with a return, so rough at best.")

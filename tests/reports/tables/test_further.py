@@ -236,6 +236,20 @@ def test_returns_that_are_found_and_that_are_lost(back):
     assert objects.loc[("fifo", "calm"), ["returns", "found_again"]].tolist() == [0, 0]
 
 
+def test_shares_of_returns_are_paired_by_sequence_and_that_is_said(results):
+    store = results(sequence("a", away=AWAY), sequence("b", away=(2,)))
+    lost, found = [50, 50, 0] + [50] * 12, [50, 50, 0] + [80] * 12
+    folders = [
+        store.run("fifo", {"a": widths(f4=80, f9=80), "b": lost}),
+        store.run("first", {"a": widths(), "b": found}),
+    ]
+    returns = further(table_of(store, folders))["returns"]
+    assert returns.row("fifo")["found"] == pytest.approx(2 / 3)
+    assert returns.row("first")["found"] == pytest.approx(1 / 3)
+    assert returns.row("first")["difference"] == pytest.approx(0)  # one lost, one won
+    assert any("a sequence the share of its returns, so they may" in n for n in returns.notes)
+
+
 def test_found_nowhere_has_no_delay_and_is_told_apart_from_found_late(back):
     never = {name: widths() for name in "ab"} | {"calm": 50}
     table = table_of(back, [back.run("fifo", never), back.run("first", never)])
