@@ -159,8 +159,14 @@ def _partly(runs: Seq[RunScores], common: Seq[str]) -> list[str]:
     if not common:
         return []
     defined = {run.label: run.sequences.set_index("sequence").loc[list(common)] for run in runs}
-    absent = next(iter(defined.values()))["ADQ"].notna().sum()
+    first = next(iter(defined.values()))
+    absent, seen = first["ADQ"].notna().sum(), first["R"].notna().sum()
     said = []
+    if 0 < seen < first["Q"].notna().sum():
+        said.append(
+            f"A, R, NRE and DRE are means over {count(int(seen), 'sequence')} at most: those with "
+            "an object that is visible after its prompt."
+        )
     if 0 < absent < len(common):
         said.append(
             f"ADQ is the mean over {count(int(absent), 'sequence')}: those with an object that is "

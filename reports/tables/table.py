@@ -126,11 +126,11 @@ def make_table(
     """
     import pandas as pd
 
-    scored = _in_order([run for run in runs if len(run.objects)], baseline)
-    if not scored:
+    finished = [run for run in runs if len(run.objects)]
+    if not finished:
         return None
+    scored, common = _in_order(finished, baseline)
     quality = [run.sequences.set_index("sequence") for run in scored]
-    common = [n for n in quality[0].index if all(n in other.index for other in quality[1:])]
     reference = find_baseline(scored, baseline)
     base = None if reference is None else quality[reference]["Q"]
     rows = [
@@ -165,11 +165,14 @@ def find_baseline(runs: Seq[RunScores], baseline: str) -> int | None:
     return next((names.index(baseline) for names in (labels, policies) if baseline in names), None)
 
 
-def _in_order(runs: Seq[RunScores], baseline: str) -> tuple[RunScores, ...]:
-    """The baseline first, then by falling Q."""
+def _in_order(runs: Seq[RunScores], baseline: str) -> tuple[tuple[RunScores, ...], list[str]]:
+    """The baseline first, then by falling Q of the rows; and the sequences that all have."""
+    quality = [run.sequences.set_index("sequence")["Q"] for run in runs]
+    common = [n for n in quality[0].index if all(n in other.index for other in quality[1:])]
     reference = find_baseline(runs, baseline)
-    first = None if reference is None else runs[reference]
-    return tuple(sorted(runs, key=lambda r: (r is not first, -_nan_last(r.sequences["Q"].mean()))))
+    shown = [_nan_last((own.loc[common] if common else own).mean()) for own in quality]
+    order = sorted(range(len(runs)), key=lambda i: (i != reference, -shown[i]))
+    return tuple(runs[i] for i in order), common
 
 
 def _nan_last(value: float) -> float:

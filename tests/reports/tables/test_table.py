@@ -65,6 +65,15 @@ def test_rows_cover_the_sequences_that_all_have_finished(six):
     assert len(table.sequences) == 8  # what is there is not hidden
 
 
+def test_rows_fall_by_the_quality_that_they_show(six):
+    store, fifo, _ = six
+    best = {"s0": 90} | dict.fromkeys(("s1", "s2", "s3"), 10)  # best on what all have
+    folders = [store.run("fifo", fifo), store.run("random", {"s0": 60}), store.run("first", best)]
+    table = table_of(store, folders)
+    assert list(table.overview["label"]) == ["fifo", "first", "random"]
+    assert list(table.overview["Q"]) == pytest.approx([0.5, 0.9, 0.6])
+
+
 def test_equal_gaps_are_named_once(six):
     store, fifo, rule = six
     folders = [store.run("fifo", {"s0": fifo["s0"]}), store.run("first", {"s0": rule["s0"]})]
@@ -187,3 +196,14 @@ def test_means_over_fewer_sequences_say_so(results):
     whole = make_table(score_runs(folders[:1], store.sequences[:1]), "fifo", 2)
     assert not any("leaves out" in note or "ADQ is the mean" in note for note in whole.notes)
     assert "All rows are about the same sequence, the mean over its objects." in whole.notes
+
+
+def test_sequences_without_the_object_are_left_out_of_r_and_that_is_said(results):
+    store = results(sequence("a"), sequence("b", away=tuple(range(1, FRAMES))))
+    table = table_of(store, [store.run("fifo", {"a": 50, "b": 60})])
+    assert np.isnan(table.sequences.set_index("sequence").loc["b", "R"])
+    said = [note for note in table.notes if note.startswith("A, R, NRE and DRE are means over 1 ")]
+    assert len(said) == 1
+    runs = score_runs([table.runs[0].folder], store.sequences[:1])
+    whole = make_table(runs, "fifo", 1)
+    assert not any("A, R, NRE" in note for note in whole.notes)
