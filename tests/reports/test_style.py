@@ -2,7 +2,14 @@ import itertools
 
 import pytest
 
-from vot_memory.reports.style import PAPER, STYLES, dark_color, distinct_styles, style_of
+from vot_memory.reports.style import (
+    PAPER,
+    STYLES,
+    dark_color,
+    distinct_styles,
+    style_of,
+    styles_for,
+)
 
 OTHERS = [f"rule-{i}" for i in range(60)]  # fall on all colours that unknown names choose from
 
@@ -46,3 +53,14 @@ def test_names_get_colours_of_their_own_while_there_are_some():
     many = distinct_styles(OTHERS[:12])
     assert len(set(many.values())) == 12
     assert many == dict(reversed(distinct_styles(OTHERS[11::-1]).items()))
+
+
+def test_styles_are_fixed_by_name():
+    assert style_of("fifo") == STYLES["fifo"]
+    assert style_of("my-rule") == style_of("my-rule")
+    assert len({style.color for style in STYLES.values()}) == len(STYLES)
+    assert style_of("my-rule").color not in {style.color for style in STYLES.values()}
+    twins = styles_for(["fifo", "random", "fifo", "fifo"])
+    assert twins[0] == STYLES["fifo"]
+    assert len(set(twins)) == 4
+    assert {style.color for style in (twins[0], twins[2], twins[3])} == {STYLES["fifo"].color}

@@ -1,18 +1,11 @@
-import itertools
-
 import numpy as np
 import pytest
 from fake_results import sequence
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from vot_memory.reports.plots.canvas import save
-from vot_memory.reports.plots.labels import label_points
 from vot_memory.reports.plots.robustness import ar_plot
 from vot_memory.reports.plots.sequences import sequence_plot
 from vot_memory.reports.scores import score_runs
-from vot_memory.reports.style import STYLES, style_of, styles_for
 from vot_memory.reports.tables.table import make_table
 
 
@@ -95,31 +88,3 @@ def test_names_are_never_mathematics(make, tmp_path):
     table = make(3, ["fifo", r"$\frac{$"])
     for draw in (ar_plot, sequence_plot):
         save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
-
-
-def test_labels_cover_neither_each_other_nor_points():
-    figure = Figure(figsize=(5, 5))
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    x, y = [0.5, 0.51, 0.52, 0.5, 0.99], [0.5, 0.5, 0.51, 0.52, 0.99]
-    canvas.draw()
-    labels = label_points(axes, x, y, ["samurai", "dam4sam", "fifo", "sam2long", "edge"])
-    canvas.draw()
-    texts = [Text.get_window_extent(label) for label in labels]  # without the leader
-    assert not any(a.overlaps(b) for a, b in itertools.combinations(texts, 2))
-    dots = axes.transData.transform(np.column_stack([x, y]))
-    assert not any(box.contains(*dot) for box in texts for dot in dots)
-    frame = axes.get_window_extent()
-    assert all(frame.x0 <= b.x0 and b.x1 <= frame.x1 and b.y1 <= frame.y1 for b in texts)
-
-
-def test_styles_are_fixed_by_name():
-    assert style_of("fifo") == STYLES["fifo"]
-    assert style_of("my-rule") == style_of("my-rule")
-    assert len({style.color for style in STYLES.values()}) == len(STYLES)
-    assert style_of("my-rule").color not in {style.color for style in STYLES.values()}
-    twins = styles_for(["fifo", "random", "fifo", "fifo"])
-    assert twins[0] == STYLES["fifo"]
-    assert len(set(twins)) == 4
-    assert {style.color for style in (twins[0], twins[2], twins[3])} == {STYLES["fifo"].color}
