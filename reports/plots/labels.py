@@ -44,37 +44,48 @@ def label_points(
         fontsize: in points.
         colors: of the labels, so that each is told from its neighbours'; None = nearly black.
     """
-    from matplotlib.patheffects import withStroke
-
     points = np.column_stack([x, y]).astype(float)
     everything = points if obstacles is None else np.vstack([points, obstacles])
     dots = axes.transData.transform(everything)
     taken: list[Boxes] = []
     notes = []
     colors = ["0.1"] * len(points) if colors is None else colors
-    for point, text, color in zip(points, texts, colors, strict=True):
+    for (left, up), text, color in zip(points.tolist(), texts, colors, strict=True):
+        point = (left, up)
         size = _measure(axes, text, fontsize)
         anchor = axes.transData.transform(point)
         offset, box = _place(axes, anchor, size, dots, taken)
         taken.append(box)
-        line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkA": 0, "shrinkB": 4}
-        notes.append(
-            axes.annotate(
-                text,
-                point,
-                xytext=offset,
-                textcoords="offset points",
-                ha=_ACROSS[int(np.sign(offset[0]))],
-                va=_ALONG[int(np.sign(offset[1]))],
-                color=color,
-                path_effects=[withStroke(linewidth=2, foreground="white")],
-                fontsize=fontsize,
-                parse_math=False,
-                arrowprops=line if np.hypot(*offset) >= _LEADER_FROM else None,
-                zorder=5,
-            )
-        )
+        notes.append(_write(axes, text, point, offset, fontsize, color))
     return notes
+
+
+def _write(
+    axes: Axes,
+    text: str,
+    point: tuple[float, float],
+    offset: tuple[float, float],
+    fontsize: float,
+    color: str,
+) -> Annotation:
+    """A label at its offset from the point in points, with a line to it where that is far."""
+    from matplotlib.patheffects import withStroke
+
+    line = {"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkA": 0, "shrinkB": 4}
+    return axes.annotate(
+        text,
+        point,
+        xytext=offset,
+        textcoords="offset points",
+        ha=_ACROSS[int(np.sign(offset[0]))],
+        va=_ALONG[int(np.sign(offset[1]))],
+        color=color,
+        path_effects=[withStroke(linewidth=2, foreground="white")],
+        fontsize=fontsize,
+        parse_math=False,
+        arrowprops=line if np.hypot(*offset) >= _LEADER_FROM else None,
+        zorder=5,
+    )
 
 
 def _measure(axes: Axes, text: str, fontsize: float) -> Boxes:
@@ -112,12 +123,7 @@ def _box(anchor: Boxes, offset: tuple[float, float], size: Boxes, scale: float) 
     return np.concatenate([low - _PAD, low + size + _PAD])
 
 
-def _cost(
-    axes: Axes,
-    box: Boxes,
-    dots: Boxes,
-    taken: list[Boxes],
-) -> float:
+def _cost(axes: Axes, box: Boxes, dots: Boxes, taken: list[Boxes]) -> float:
     """How bad a place is: labels weigh most, then the frame of the axes, then points."""
     frame = axes.get_window_extent()
     inside = bool(

@@ -61,11 +61,7 @@ def sequence_plot(table: Table) -> Figure | None:
     figure, panels = new_figure(width, height, rows=max(1, len(others)))
     base = quality[reference].to_numpy(float)
     for axes, label in zip(panels, others or [reference], strict=True):
-        axes.set_xlim(-0.7, len(names) - 0.3)
-        axes.set_ylim(-0.03, 1.03)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-        axes.set_ylabel("Q")
-        axes.grid(axis="y", color="0.92", lw=0.7)
+        _set_up(axes, len(names))
         if others:
             values = quality[label].to_numpy(float)
             _paired_dots(axes, base, values, styles[label].color)
@@ -108,6 +104,15 @@ def _quality(sequences: DataFrame, labels: list[str]) -> DataFrame:
     return sequences.pivot_table(index="sequence", columns="label", values="Q").reindex(
         columns=labels
     )
+
+
+def _set_up(axes: Axes, sequences: int) -> None:
+    """Limits, ticks and grid of a panel."""
+    axes.set_xlim(-0.7, sequences - 0.3)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.set_ylabel("Q")
+    axes.grid(axis="y", color="0.92", lw=0.7)
 
 
 def _paired_dots(
