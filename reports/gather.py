@@ -17,7 +17,7 @@ from vot_memory.reports.tables.notes import incompleteness
 from vot_memory.reports.tables.table import Table, make_table
 from vot_memory.reports.text import count
 from vot_memory.reports.timeline import Timeline, read_timeline
-from vot_memory.results import RunFolder, open_results
+from vot_memory.results import RunFolder, by_setting, open_results
 
 if TYPE_CHECKING:
     from vot_memory.datasets.splits import Split
@@ -149,27 +149,12 @@ def make_sections(
         toolkit_compatible: the VOT toolkit's scoring rules; of boxes the split's own.
         jf: also J, F and J&F.
     """
-    groups: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
-    for folder in folders:
-        groups.setdefault(folder.identity.table, []).append(folder)
     sections, warnings = [], []
-    for group in groups.values():
-        identity = group[0].identity
-        names = ", ".join(folder.path.name for folder in group)
+    for group in by_setting(folders):
         try:
-            split = truth(identity.dataset)
+            split = _ground_truth(group, truth)
         except InputError as error:
-            from vot_memory.datasets.splits import split_names
-
-            known = identity.dataset.partition("@")[0] in split_names()
-            mend = str(error) if known else "It was run as a folder: name that by --split."
-            warnings.append(f"{identity.dataset} ({names}) has no ground truth here. {mend}")
-            continue
-        if split.digest != identity.dataset_digest:
-            warnings.append(
-                f"{identity.dataset} has changed since {names} ran on it, so those results cannot "
-                "be scored: run again, or restore the data."
-            )
+            warnings.append(str(error))
             continue
         rules = BENCHMARKS[split.box_rules] if toolkit_compatible and split.box_rules else CLEAN
         runs = score_runs(
@@ -187,11 +172,38 @@ def make_sections(
             published=split.published,
         )
         if table is None:
-            warnings.append(f"{identity.dataset}: no sequence of {names} is finished.")
+            warnings.append(
+                f"{group[0].identity.dataset}: no sequence of {_names(group)} is finished."
+            )
             warnings += incompleteness(runs, len(split.sequences))
         else:
             sections.append(Section(table, tuple(split.sequences)))
     return Gathered(tuple(sections), tuple(warnings))
+
+
+def _ground_truth(group: Seq[RunFolder], truth: Callable[[str], Split]) -> Split:
+    """The split that a group ran on; InputError if it is not here or is another one now."""
+    from vot_memory.datasets.splits import split_names
+
+    identity = group[0].identity
+    try:
+        split = truth(identity.dataset)
+    except InputError as error:
+        known = identity.dataset.partition("@")[0] in split_names()
+        mend = str(error) if known else "It was run as a folder: name that by --split."
+        raise InputError(
+            f"{identity.dataset} ({_names(group)}) has no ground truth here. {mend}"
+        ) from error
+    if split.digest != identity.dataset_digest:
+        raise InputError(
+            f"{identity.dataset} has changed since {_names(group)} ran on it, so those results "
+            "cannot be scored: run again, or restore the data."
+        )
+    return split
+
+
+def _names(group: Seq[RunFolder]) -> str:
+    return ", ".join(folder.path.name for folder in group)
 
 
 def _check_baseline(baseline: str, tables: Seq[Table]) -> None:

@@ -12,6 +12,7 @@ from vot_memory.results import (
     Identity,
     Record,
     Store,
+    by_setting,
     open_results,
     rounded,
     whole_files,
@@ -262,3 +263,17 @@ def test_environments_are_listed(folder):
 def test_rounded():
     assert rounded(1234567.0) == 1234570.0
     assert rounded(0.000123456789) == 0.000123457
+
+
+def test_runs_of_one_setting_stand_together(tmp_path):
+    other = {"prompt": "box"}
+    given = (
+        {"policy": "first"},
+        {"policy": "sam3"} | other,
+        {"seed": 1},
+        {"policy": "fifo"} | other,
+    )
+    folders = [Store(tmp_path).run(IDENTITY.model_copy(update=changes)) for changes in given]
+    first, boxed, seeded, second = folders
+    assert by_setting(folders) == [[first, seeded], [boxed, second]]
+    assert by_setting([]) == []

@@ -281,6 +281,14 @@ def open_results(root: Path, split: str | None = None) -> list[RunFolder]:
     return found
 
 
+def by_setting(folders: Iterable[RunFolder]) -> list[list[RunFolder]]:
+    """Runs that may stand in one table, together and in order (see `Identity.table`)."""
+    groups: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
+    for folder in folders:
+        groups.setdefault(folder.identity.table, []).append(folder)
+    return list(groups.values())
+
+
 def whole_files(folder: Path, pattern: str) -> list[Path]:
     """Files of a results folder in order, without those that a killed run left half-written."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))

@@ -10,7 +10,7 @@ from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, make_sections
 from vot_memory.reports.tables.comparison import Comparison, compare_runs, find_run
 from vot_memory.reports.tables.table import Table
-from vot_memory.results import IMPORTED, RunFolder, open_results
+from vot_memory.results import IMPORTED, RunFolder, by_setting, open_results
 from vot_memory.run_labels import run_labels
 
 
@@ -74,12 +74,9 @@ def _find_pairs(
     folders: list[RunFolder], a: str, b: str
 ) -> tuple[list[tuple[RunFolder, RunFolder]], list[str]]:
     """The two runs of each setting that has both, and sentences on those that have one."""
-    settings: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
-    for folder in folders:
-        settings.setdefault(folder.identity.table, []).append(folder)
     pairs, said, everything = [], [], set()
     found: set[str] = set()
-    for group in settings.values():
+    for group in by_setting(folders):
         labels = run_labels([folder.identity for folder in group])
         policies = [folder.identity.policy for folder in group]
         everything |= {*labels, *policies}

@@ -20,7 +20,7 @@ from vot_memory.datasets.splits import Split
 from vot_memory.errors import InputError, unknown
 from vot_memory.reports.pictures.grid import Grid, Panel
 from vot_memory.reports.pictures.overlay import OverlayWriter
-from vot_memory.results import RunFolder
+from vot_memory.results import RunFolder, by_setting
 from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
@@ -68,12 +68,9 @@ def choose_policies(folders: Seq[RunFolder], wanted: Seq[str]) -> list[tuple[str
     Raises:
         InputError: a name is unknown or means several runs, or the names leave several settings.
     """
-    groups: dict[tuple[str | int | bool, ...], list[RunFolder]] = {}
-    for folder in folders:
-        groups.setdefault(folder.identity.table, []).append(folder)
     labelled = [
         list(zip(run_labels([f.identity for f in group]), group, strict=True))
-        for group in groups.values()
+        for group in by_setting(folders)
     ]
     known = [_known(runs) for runs in labelled]
     for name in wanted:
