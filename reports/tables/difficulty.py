@@ -184,12 +184,24 @@ def _row(level: _Level, quality: Series, base: Series | None) -> dict[str, Any]:
     }
 
 
+def _cuts(shown: Seq[str], levels: Seq[_Level]) -> str:
+    """Where the levels that are shown are cut."""
+    said = ""
+    if any(level.name == "high" for level in levels):
+        said += " Shares are cut at the median of the videos that have some."
+    if LENGTH in shown:
+        terciles = any(level.name == "medium" for level in levels)
+        said += (
+            f" Lengths are cut at {'terciles' if terciles else 'the median, for want of videos'}."
+        )
+    return said
+
+
 def _notes(rows: DataFrame, levels: Seq[_Level]) -> tuple[str, ...]:
     shown = list(dict.fromkeys(level.difficulty for level in levels))
     meanings = "; ".join(_MEANINGS[name] for name in shown)
     said = [
-        f"Videos by difficulty: {meanings}. A share is cut at the median of the videos that have "
-        "some, lengths at terciles, or at the median where videos are few.",
+        f"Videos by difficulty: {meanings}.{_cuts(shown, levels)}",
     ]
     if OCCLUSION in shown or DISTRACTOR in shown:
         said.append(

@@ -70,6 +70,7 @@ def test_many_videos_have_three_levels_cut_at_the_median(make):
         ("distractor", "high", "over 14%"),
     ]
     assert table.rows["videos"].tolist() == [5, 22, 21]
+    assert table.notes[0].endswith(". Shares are cut at the median of the videos that have some.")
 
 
 def test_lengths_are_short_and_long_or_three_levels_of_many(make, monkeypatch):
@@ -87,9 +88,11 @@ def test_lengths_are_short_and_long_or_three_levels_of_many(make, monkeypatch):
         ("length", "long", "over 20 frames"),
     ]
     assert table.rows["videos"].tolist() == [4, 2]
+    assert table.notes[0].endswith("frames. Lengths are cut at the median, for want of videos.")
     table = make(many, fifo={video.name: 50 for video in many}).difficulty
     assert [level for _, level, _ in table.levels] == ["short", "medium", "long"]
     assert table.rows["videos"].tolist() == [20, 20, 20]
+    assert table.notes[0].endswith("frames. Lengths are cut at terciles.")
 
 
 def test_what_is_not_labelled_or_does_not_vary_is_left_out(make):
