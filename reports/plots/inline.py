@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.plots.svg import LINK, drop, merge_classes, round_numbers, short_ids
-from vot_memory.reports.style import dark_color
+from vot_memory.reports.style import PAPER, dark_color
 from vot_memory.reports.text import one_line
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TITLE = "title"  # marks what a page says in its own words beside the figure
 HALO = "halo"  # marks texts that need the ground's colour around them
-GROUND = "var(--plot-ground, light-dark(#ffffff, #15181d))"
+GROUND = f"var(--plot-ground, light-dark(#ffffff, {PAPER.lower()}))"
 _COLOR = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
 _FONT = re.compile(r"font:\s*([^;]*?)([\d.]+)px[^;]*")
 _ROOT = (

@@ -7,6 +7,7 @@ from vot_memory.reports.style import (
     STYLES,
     dark_color,
     distinct_styles,
+    overlap_bin,
     style_of,
     styles_for,
 )
@@ -53,6 +54,13 @@ def test_names_get_colours_of_their_own_while_there_are_some():
     many = distinct_styles(OTHERS[:12])
     assert len(set(many.values())) == 12
     assert many == dict(reversed(distinct_styles(OTHERS[11::-1]).items()))
+
+
+@pytest.mark.parametrize(
+    ("overlap", "place"), [(0, 0), (0.19, 0), (0.2, 1), (0.79, 3), (1, 4), (float("nan"), None)]
+)
+def test_overlaps_fall_into_fifths(overlap, place):
+    assert overlap_bin(overlap) == place
 
 
 def test_styles_are_fixed_by_name():

@@ -8,6 +8,7 @@ from vot_memory.reports.text import (
     number,
     one_line,
     p_value,
+    shorten,
 )
 
 
@@ -46,6 +47,11 @@ def test_small_p_values_are_bounds():
 )
 def test_sizes_can_be_read(value, text):
     assert bytes_size(value) == text
+
+
+def test_long_names_are_cut_to_the_letters_there_are():
+    assert shorten("bear-1", 6) == "bear-1"
+    assert shorten("bear-1", 5) == "bear…"
 
 
 def test_names_cannot_break_markdown():
