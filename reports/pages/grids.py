@@ -167,8 +167,7 @@ def overview_grid(table: Table) -> Grid:
         cells += _speed(row, len(machines) > 1) if timed else []
         rows.append(run_row(table, label, cells))
     rows += [_published_row(row, len(heads)) for row in _published(table)]
-    said = [] if table.published is None else [table.published.note.rstrip(".") + "."]
-    notes = (*(f"{line}." for line in table.legend), *said, *table.notes)
+    notes = (*(f"{line}." for line in table.legend), *_published_notes(table), *table.notes)
     return Grid("overview", "Memory policies compared", tuple(heads), tuple(rows), notes)
 
 
@@ -204,8 +203,7 @@ def published_grid(table: Table) -> Grid | None:
     for row in _published(table):
         cells = tuple(_printed(row[m.label]) for m in MEASURES)
         rows.append(Row(row["method"], "", "published", (_published_name(row), *cells)))
-    note = table.published.note.rstrip(".") + "."
-    return Grid("published", "Figures of a paper", heads, tuple(rows), (note,))
+    return Grid("published", "Figures of a paper", heads, tuple(rows), _published_notes(table))
 
 
 def run_row(table: Table, label: str, cells: Seq[Cell]) -> Row:
@@ -321,6 +319,10 @@ def _delay_gap(row: dict[str, Any]) -> Cell:
 
 def _published(table: Table) -> list[dict[str, Any]]:
     return [] if table.published is None else table.published.records()
+
+
+def _published_notes(table: Table) -> tuple[str, ...]:
+    return () if table.published is None else (table.published.note.rstrip(".") + ".",)
 
 
 def _published_name(row: dict[str, Any]) -> Cell:

@@ -7,7 +7,7 @@ from textwrap import fill, shorten
 from typing import TYPE_CHECKING
 
 from vot_memory.metrics.vots import MEASURES
-from vot_memory.reports.pages.grids import comparison
+from vot_memory.reports.pages.grids import INTERVAL, comparison
 from vot_memory.reports.pages.markdown_grids import PLACES
 from vot_memory.reports.tables.events import FRAMES
 from vot_memory.reports.tables.published import SIGN
@@ -128,7 +128,7 @@ def _few_returns(table: Table, further: FurtherTable) -> str:
 
 
 def _measures(table: Table) -> Grid:
-    grid = new_grid("policy", "Q", "95% interval", *(m.label for m in MEASURES[1:]))
+    grid = new_grid("policy", "Q", INTERVAL, *(m.label for m in MEASURES[1:]))
     for label in table.overview["label"]:
         row = table.row(label)
         cells = [_ranked(table.ranks, label, m.label, row[m.label]) for m in MEASURES]
@@ -144,7 +144,7 @@ def _measures(table: Table) -> Grid:
 def _comparison(table: Table) -> Grid:
     base = _stacked(table.baseline)
     grid = new_grid(
-        "policy", f"Q {MINUS} {base}", "95% interval", "better/equal/worse", "p (Holm)", "fps"
+        "policy", f"Q {MINUS} {base}", INTERVAL, "better/equal/worse", "p (Holm)", "fps"
     )
     for label in table.overview["label"]:
         row = table.row(label)
@@ -173,7 +173,7 @@ def _further(table: Table, further: FurtherTable) -> Grid:
     heads = [column.head.replace(" ", "\n") for column in columns]
     if compared:
         measure = further.compared.head.replace(" ", "\n")
-        heads += [f"{measure}\n{MINUS} {_stacked(table.baseline)}", "95% interval"]
+        heads += [f"{measure}\n{MINUS} {_stacked(table.baseline)}", INTERVAL]
     grid = new_grid("policy", *heads)
     for label in further.rows["label"]:
         row = further.row(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING, Any
 
+from vot_memory.reports.pages.grids import INTERVAL
 from vot_memory.reports.pages.pair_panel import (
     NAMES,
     find_apart,
@@ -68,7 +69,7 @@ def _head(table: Table, label: str) -> str:
 
 
 def _measures(table: Table, comparison: Comparison) -> Grid:
-    heads = ("difference", "95% interval", "better/\nequal/worse")
+    heads = ("difference", INTERVAL, "better/\nequal/worse")
     grid = new_grid("measure", *_heads(table, comparison), *heads)
     for row in comparison.rows():
         arrow = "↑" if row["higher_is_better"] else "↓"
