@@ -99,7 +99,7 @@ def make_strip(
         object_id: one of its objects.
         frames: which to show; None takes those on which the policies differ most.
         columns: how many then.
-        timelines: of the object, if they have been read already.
+        timelines: of the object, if they have been read already; the rows, in their order.
         cell: longest side of a picture, pixels; None takes its own within `CELL`.
 
     Raises:
@@ -126,8 +126,9 @@ def make_strip(
         )
     if cell is None:
         cell = int(np.clip(max(sequence.size), *CELL))
-    rles = [run.folder.read(name, object_id).rles() for run in runs]
-    masks = [[_mask(own[t]) for own in rles] for t in frames]  # [frame][run]
+    folders = {run.label: run.folder for run in runs}
+    rles = [folders[own.label].read(name, object_id).rles() for own in timelines]
+    masks = [[_mask(own[t]) for own in rles] for t in frames]  # [frame][timeline]
     views = [
         make_view(sequence.size, [_truth_box(track, t), *map(_box, found)], cell)
         for t, found in zip(frames, masks, strict=True)
@@ -136,18 +137,8 @@ def make_strip(
     truth = StripRow(
         TRUTH, "", (float("nan"),) * len(frames), tuple(column.truth() for column in shown)
     )
-    rows = [
-        StripRow(
-            timeline.label,
-            timeline.policy,
-            tuple(float(timeline.overlap[t]) for t in frames),
-            tuple(
-                column.answer(found[i], rgb(style_of(timeline.policy).color))
-                for column, found in zip(shown, masks, strict=True)
-            ),
-        )
-        for i, timeline in enumerate(timelines)
-    ]
+    answers = zip(*masks, strict=True)  # of each timeline
+    rows = [_row(own, frames, shown, m) for own, m in zip(timelines, answers, strict=True)]
     return Strip(
         sequence=name,
         object=object_id,
@@ -236,6 +227,22 @@ class _Column:
         if mask is not None:
             draw(canvas, self._view.mask(mask), answer_pen(color))
         return canvas
+
+
+def _row(
+    timeline: Timeline,
+    frames: Seq[int],
+    columns: Seq[_Column],
+    masks: Seq[NDArray[np.bool_] | None],
+) -> StripRow:
+    """What one policy answered on each frame."""
+    color = rgb(style_of(timeline.policy).color)
+    return StripRow(
+        timeline.label,
+        timeline.policy,
+        tuple(float(timeline.overlap[t]) for t in frames),
+        tuple(column.answer(m, color) for column, m in zip(columns, masks, strict=True)),
+    )
 
 
 def _mask(rle: RLE | None) -> NDArray[np.bool_] | None:

@@ -56,6 +56,15 @@ def test_frames_are_those_on_which_policies_differ(section):
     assert given.frames == strip.frames
 
 
+def test_rows_are_the_timelines_that_are_given(section):
+    timelines = section.timelines("a", "1")
+    _, fifo, first = make_strip(section, "a", "1", frames=[9]).rows
+    turned = make_strip(section, "a", "1", frames=[9], timelines=timelines[::-1]).rows
+    assert [row.label for row in turned[1:]] == ["first", "fifo"]
+    assert np.array_equal(turned[1].pictures[0], first.pictures[0])
+    assert np.array_equal(turned[2].pictures[0], fifo.pictures[0])
+
+
 def test_masks_are_seen_where_they_are(section):
     strip = make_strip(section, "a", "1", frames=[9, 13], cell=240)
     truth, fifo, first = strip.rows
