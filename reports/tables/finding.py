@@ -13,6 +13,7 @@ from vot_memory.reports.tables.comparison import (
 )
 from vot_memory.reports.tables.notes import FEW_SEQUENCES
 from vot_memory.reports.text import count, interval, number, one_line, p_value
+from vot_memory.statistics import SAME
 
 _LEVEL = 0.05  # of the test
 LEAST = 0.0005  # what prints as 0.000 explains nothing
@@ -99,9 +100,9 @@ def better_equal_worse(row: dict[str, Any]) -> tuple[int, int, int]:
 
 def _apart(gap: float) -> str:
     """Above or below by how much, as it prints."""
-    size = number(abs(gap))
-    if float(size) == 0:
+    if abs(gap) < SAME:
         return "level with"
+    size = number(abs(gap)) if abs(gap) >= LEAST else "less than 0.001"
     return f"{size} {'above' if gap > 0 else 'below'}"
 
 

@@ -37,6 +37,22 @@ def test_a_clear_difference_is_established(compared):
     assert said.endswith("p < 0.001: a difference is established, taken as one comparison.")
 
 
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (0.0, "level with"),
+        (1e-16, "level with"),  # rounding
+        (0.0004, "less than 0.001 above"),
+        (-0.0004, "less than 0.001 below"),
+        (0.0006, "0.001 above"),
+    ],
+)
+def test_a_small_difference_is_not_called_none(compared, gap, said):
+    found = compared([60, 70, 50], [50, 50, 60])
+    found.measures["difference"] = gap
+    assert find_words(found).startswith(f"first is {said} fifo in Q (95%: ")
+
+
 def test_noise_establishes_nothing(compared):
     said = find_words(compared([50, 40, 60, 45, 55, 50], [45, 45, 50, 55, 50, 50]))
     assert said.startswith("first is 0.008 above fifo")
