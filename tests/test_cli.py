@@ -343,7 +343,7 @@ def test_run_report_export_and_a_damaged_record(vot, refuses, vos, tmp_path):
     assert reported.code == 0
     assert "fifo" in reported.out
     assert "J&F" in reported.out
-    assert list((tmp_path / "report").glob("*.csv"))
+    assert list((tmp_path / "report").rglob("*.csv"))
 
     exported = vot("export", "results", "masks", "--split", vos)
     assert exported.code == 0

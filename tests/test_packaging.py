@@ -49,7 +49,8 @@ def test_every_data_file_is_listed(project):
         if file.suffix == ".py" or (ROOT / file).is_symlink():
             continue
         inside = file if file.parts[0] == "vot_memory" else Path("vot_memory") / file
-        package = ".".join(inside.parent.parts)
+        folder = next(f for f in inside.parents if (ROOT / f / "__init__.py").exists())
+        package = ".".join(folder.parts)
         assert any(inside.match(pattern) for pattern in patterns.get(package, [])), file
     assert "datasets.yaml" in patterns["vot_memory"]
 
