@@ -18,6 +18,7 @@ from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
 from vot_memory.reports.pages.files import write_tables
 from vot_memory.reports.pages.panels import ROOM
+from vot_memory.reports.pages.shown import PagePlot, Sheet, Shown
 from vot_memory.reports.pictures.strips import make_strip
 from vot_memory.reports.plots.canvas import FORMATS, row_styles, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
@@ -181,7 +182,7 @@ class _Builder:
         text = markdown.render(gathered, shown, further)
         (self.folder / "report.md").write_text(text, encoding="utf-8")
 
-    def _section(self, section: Section, videos: Seq[str], suffix: str) -> html.Shown:
+    def _section(self, section: Section, videos: Seq[str], suffix: str) -> Shown:
         """Write the tables and plots of a section; return what the page shows of them."""
         self.say("drawing plots")
         tables = self.folder / "tables"
@@ -195,7 +196,7 @@ class _Builder:
             stem = f"{plot.name}{suffix}"
             saved = self._save(figure, self.folder / "plots" / stem)
             svg = inline_svg(figure, stem, plot.alt(section.table))
-            figures.append(html.Figure(plot.name, plot.title, svg, self._links(saved), plot.wide))
+            figures.append(PagePlot(plot.name, plot.title, svg, self._links(saved), plot.wide))
             if plain := [file for file in saved if file.suffix in (".png", ".svg")]:
                 files[plot.name] = plain[0]
         sheets, said = [], []
@@ -206,9 +207,9 @@ class _Builder:
             except InputError as error:  # a picture that cannot be read spoils no numbers
                 said.append(f"{name} has no pictures here: {error}")
         links = {kind: file.relative_to(self.folder) for kind, file in files.items()}
-        return html.Shown(section, tuple(figures), links, tuple(sheets), tuple(said))
+        return Shown(section, tuple(figures), links, tuple(sheets), tuple(said))
 
-    def _pictures(self, section: Section, name: str, suffix: str) -> list[html.Sheet]:
+    def _pictures(self, section: Section, name: str, suffix: str) -> list[Sheet]:
         """Draw the memory of every policy and a strip of frames for each object of a video."""
         folder = self.folder / "sequences" / (_safe(name) + suffix)
         while folder.exists():  # names that differ only in what no folder can be called
@@ -223,10 +224,10 @@ class _Builder:
             memory = self._save(plot, folder / f"memory{own}")
             strip = make_strip(section, name, track.id, timelines=timelines)
             saved = self._save(strip_plot(strip, what), folder / f"strip{own}")
-            sheets.append(html.Sheet(what, strip, self._links(memory), self._links(saved)))
+            sheets.append(Sheet(what, strip, self._links(memory), self._links(saved)))
         return sheets
 
-    def _curves(self, curves: Curves) -> list[html.Figure]:
+    def _curves(self, curves: Curves) -> list[PagePlot]:
         figure = curves_plot(curves)
         if figure is None:
             return []
@@ -234,7 +235,7 @@ class _Builder:
         title = "best-found Q against the frames that were spent"
         title += f" ({MADE_UP})" if curves.synthetic else ""
         svg = inline_svg(figure, "curves", curves_alt(curves))
-        return [html.Figure("curves", title, svg, links, wide=True)]
+        return [PagePlot("curves", title, svg, links, wide=True)]
 
     def _save(self, figure: Figure, stem: Path) -> list[Path]:
         stem.parent.mkdir(parents=True, exist_ok=True)

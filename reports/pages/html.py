@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vot_memory import __version__
-from vot_memory.reports.gather import Gathered, Section
+from vot_memory.reports.gather import Gathered
 from vot_memory.reports.pages.files import table_grids
 from vot_memory.reports.pages.grids import INTERVAL, Cell, Grid
 from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.pair_panel import pair_panel
 from vot_memory.reports.pages.panels import ROOM, Panel, Shelf
 from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
+from vot_memory.reports.pages.shown import PagePlot, Shown
 from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.plots.canvas import row_styles
 from vot_memory.reports.tables.comparison import compare
@@ -29,7 +30,6 @@ from vot_memory.reports.text import UNDEFINED, is_defined, number, one_line
 from vot_memory.results import IMPORTED
 
 if TYPE_CHECKING:
-    from vot_memory.reports.pictures.strips import Strip
     from vot_memory.reports.tables.table import Table
     from vot_memory.results import Identity
 
@@ -38,63 +38,8 @@ _SHOWN = ("overview", "published", "sequences", "objects")  # or left to the vid
 _TINTS = (0.01, 0.05, 0.15)  # differences in Q from which a cell is tinted, more and more
 
 
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """A plot on the page.
-
-    Attributes:
-        name: of the plot. title: what it shows. svg: to stand in the page.
-        files: relative to the page. wide: takes the whole width.
-    """
-
-    name: str
-    title: str
-    svg: str
-    files: tuple[str, ...]
-    wide: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """The pictures of one object of a video.
-
-    Attributes:
-        what: the video, and the object where it has several. strip: its frames side by side.
-        memory, frames: files of the signature plot and of the strip, relative to the page.
-    """
-
-    what: str
-    strip: Strip
-    memory: tuple[str, ...]
-    frames: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the page shows of a section.
-
-    Attributes:
-        section: the runs and videos.
-        figures: its plots.
-        files: kind -> file, relative to the page: tables, and plots that Markdown can show.
-        sheets: the pictures of videos.
-        said: what the reader has to know beside the table's notes, in sentences.
-    """
-
-    section: Section
-    figures: tuple[Figure, ...] = ()
-    files: Mapping[str, Path] = field(default_factory=dict)
-    sheets: tuple[Sheet, ...] = ()
-    said: tuple[str, ...] = ()
-
-    def strips(self, sequence: str) -> dict[str, Strip]:
-        """Object -> strip of a video."""
-        strips = (sheet.strip for sheet in self.sheets)
-        return {strip.object: strip for strip in strips if strip.sequence == sequence}
-
-
 def render(
-    gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = (), *, room: int = ROOM
+    gathered: Gathered, shown: Seq[Shown], curves: Seq[PagePlot] = (), *, room: int = ROOM
 ) -> str:
     """The whole page.
 
@@ -296,7 +241,7 @@ def _add_pairs(index: int, table: Table, videos: Seq[str], shelf: Shelf) -> tupl
     return (1, 0) if reference in (0, None) else (0, reference)
 
 
-def _figure(figure: Figure, suffix: str) -> dict[str, Any]:
+def _figure(figure: PagePlot, suffix: str) -> dict[str, Any]:
     from markupsafe import Markup
 
     return {

@@ -11,8 +11,8 @@ from vot_memory.reports.gather import Gathered
 from vot_memory.reports.pages.event_grids import difficulty_grid, event_grids
 from vot_memory.reports.pages.files import KINDS
 from vot_memory.reports.pages.grids import MEASURED, SPEED, Grid, further_grid, overview_grid
-from vot_memory.reports.pages.html import Figure, Sheet, Shown
 from vot_memory.reports.pages.markdown_grids import EXPLAINED, bullets, render_grid, render_lines
+from vot_memory.reports.pages.shown import PagePlot, Sheet, Shown
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import markdown, number
@@ -20,7 +20,7 @@ from vot_memory.reports.text import markdown, number
 _PATH = "Memory path: ms per frame, all objects together."
 
 
-def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[Figure] = ()) -> str:
+def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[PagePlot] = ()) -> str:
     """The whole document.
 
     Args:

@@ -219,8 +219,9 @@ def _strip(strip: Strip, labels: Seq[str]) -> dict[str, Any]:
 def _strip_row(strip: Strip, row: StripRow, labels: Seq[str]) -> dict[str, Any]:
     """A row of pictures; `index` is that of its run, None for the ground truth."""
     cells = []
-    columns = zip(strip.frames, strip.states, row.overlaps, row.pictures, strict=True)
-    for frame, state, overlap, picture in columns:
+    empties = strip.rightly_empty(row)
+    columns = zip(strip.frames, empties, row.overlaps, row.pictures, strict=True)
+    for frame, empty, overlap, picture in columns:
         alt = f"{row.label}, frame {frame}"
         if row.policy:
             alt += f", overlap {number(overlap, 2)}"
@@ -229,7 +230,7 @@ def _strip_row(strip: Strip, row: StripRow, labels: Seq[str]) -> dict[str, Any]:
                 "source": _jpeg(picture),
                 "alt": alt,
                 "overlap": number(overlap, 2) if row.policy else "",
-                "color": color_class(overlap, state == "absent" and overlap == 1),
+                "color": color_class(overlap, empty),
                 "height": picture.shape[0],
                 "width": picture.shape[1],
             }

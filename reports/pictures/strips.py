@@ -80,6 +80,11 @@ class Strip:
     states: tuple[str, ...]
     crops: tuple[Crop | None, ...]
 
+    def rightly_empty(self, row: StripRow) -> list[bool]:
+        """For each frame, whether the object is absent and the answer is an empty mask."""
+        pairs = zip(self.states, row.overlaps, strict=True)
+        return [state == "absent" and overlap == 1 for state, overlap in pairs]
+
 
 def make_strip(
     section: Section,

@@ -74,9 +74,9 @@ def strip_plot(strip: Strip, title: str) -> Figure:
         _write(
             axes, left - _EDGE, middle, name, size=_NAME_SIZE, color=color, ha="right", va="center"
         )
-        for overlap, state, x in zip(row.overlaps, strip.states, across, strict=True):
+        empties = strip.rightly_empty(row)
+        for overlap, empty, x in zip(row.overlaps, empties, across, strict=True):
             if is_defined(overlap):
-                empty = state == "absent" and overlap == 1
                 _write_overlap(axes, left + x + 6, top + y + 6, overlap, rightly_empty=empty)
     return figure
 
