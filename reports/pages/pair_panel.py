@@ -11,16 +11,20 @@ from vot_memory.reports.plots.canvas import row_name, row_styles
 from vot_memory.reports.tables.comparison import OUTCOMES, Comparison, Part
 from vot_memory.reports.tables.finding import (
     LEAST,
+    NAMES,
     better_equal_worse,
     explain,
+    find_apart,
     find_caveats,
     find_words,
+    own_legend,
+    tell_cause,
+    tell_returns,
 )
 from vot_memory.reports.tables.notes import NANO
 from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line
 
-NAMES = {"visible_iou": "visible IoU", "absent_correct": "absent correct"}
 _EXTREMES = 5  # videos in rows, on either side
 _HALF = 100.0  # units from the middle of a drawing to its edge
 
@@ -83,39 +87,6 @@ def pair_panel(comparison: Comparison, table: Table, link: Callable[[str], str])
             notes=_notes(comparison, table),
         )
     )
-
-
-def tell_returns(comparison: Comparison) -> str:
-    """How many returns were found again by whom; empty where nothing comes back."""
-    returns = comparison.returns
-    if not returns.total:
-        return ""
-    return (
-        f"{count(returns.total, 'return')} after an absence: both found {returns.both} again, "
-        f"only {one_line(comparison.a)} {returns.only_a}, only {one_line(comparison.b)} "
-        f"{returns.only_b}, neither {returns.neither}."
-    )
-
-
-def tell_cause(video: dict[str, Any]) -> str:
-    """The kind of frames that moves a row of `Comparison.videos` most; empty if none does."""
-    sign = 1 if video["difference"] > 0 else -1
-    kind = max(OUTCOMES, key=lambda name: sign * video[name])
-    return kind if sign * video[kind] >= LEAST else ""
-
-
-def find_apart(row: dict[str, Any]) -> str:
-    """Whether a is "better" or "worse" in a row of `Comparison.rows`; empty where 0 is possible."""
-    low, high = row["difference_low"], row["difference_high"]
-    if not is_defined(low) or low <= 0 <= high:
-        return ""
-    return "better" if (low > 0) == row["higher_is_better"] else "worse"
-
-
-def own_legend(comparison: Comparison, table: Table) -> list[str]:
-    """What the signs of the two mean."""
-    used = table.signs[comparison.a] + table.signs[comparison.b]
-    return [line for line in table.legend if line[0] in used]
 
 
 def _notes(comparison: Comparison, table: Table) -> list[str]:

@@ -6,13 +6,6 @@ from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.pages.grids import INTERVAL
-from vot_memory.reports.pages.pair_panel import (
-    NAMES,
-    find_apart,
-    own_legend,
-    tell_cause,
-    tell_returns,
-)
 from vot_memory.reports.pages.terminal import (
     SHORT,
     literal,
@@ -24,10 +17,15 @@ from vot_memory.reports.pages.terminal import (
 from vot_memory.reports.tables.comparison import Comparison, Part
 from vot_memory.reports.tables.finding import (
     LEAST,
+    NAMES,
     better_equal_worse,
     explain,
+    find_apart,
     find_caveats,
     find_words,
+    own_legend,
+    tell_cause,
+    tell_returns,
 )
 from vot_memory.reports.tables.notes import BOXES, NANO, describe_rules
 from vot_memory.reports.tables.table import Table

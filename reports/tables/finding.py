@@ -8,13 +8,16 @@ from vot_memory.reports.tables.comparison import (
     DRIFTED,
     HALLUCINATED,
     MISSED,
+    OUTCOMES,
     OVERLAP,
     Comparison,
 )
 from vot_memory.reports.tables.notes import FEW_SEQUENCES
-from vot_memory.reports.text import count, interval, number, one_line, p_value
+from vot_memory.reports.tables.table import Table
+from vot_memory.reports.text import count, interval, is_defined, number, one_line, p_value
 from vot_memory.statistics import SAME
 
+NAMES = {"visible_iou": "visible IoU", "absent_correct": "absent correct"}
 _LEVEL = 0.05  # of the test
 LEAST = 0.0005  # what prints as 0.000 explains nothing
 _WHERE = {  # kind -> where the first gains on the other, where it loses
@@ -118,3 +121,36 @@ def _test(quality: dict[str, Any], n: int) -> str:
     if beyond:
         return f"{said}: the mean rests on few videos; no difference is established."
     return f"{said}: no difference is established."
+
+
+def tell_returns(comparison: Comparison) -> str:
+    """How many returns were found again by whom; empty where nothing comes back."""
+    returns = comparison.returns
+    if not returns.total:
+        return ""
+    return (
+        f"{count(returns.total, 'return')} after an absence: both found {returns.both} again, "
+        f"only {one_line(comparison.a)} {returns.only_a}, only {one_line(comparison.b)} "
+        f"{returns.only_b}, neither {returns.neither}."
+    )
+
+
+def tell_cause(video: dict[str, Any]) -> str:
+    """The kind of frames that moves a row of `Comparison.videos` most; empty if none does."""
+    sign = 1 if video["difference"] > 0 else -1
+    kind = max(OUTCOMES, key=lambda name: sign * video[name])
+    return kind if sign * video[kind] >= LEAST else ""
+
+
+def find_apart(row: dict[str, Any]) -> str:
+    """Whether a is "better" or "worse" in a row of `Comparison.rows`; empty where 0 is possible."""
+    low, high = row["difference_low"], row["difference_high"]
+    if not is_defined(low) or low <= 0 <= high:
+        return ""
+    return "better" if (low > 0) == row["higher_is_better"] else "worse"
+
+
+def own_legend(comparison: Comparison, table: Table) -> list[str]:
+    """What the signs of the two mean."""
+    used = table.signs[comparison.a] + table.signs[comparison.b]
+    return [line for line in table.legend if line[0] in used]
