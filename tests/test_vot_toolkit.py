@@ -145,7 +145,7 @@ def report(results, split):
     """What we measure by the toolkit's rules: policy -> six values, as the report's table has."""
     out = results.with_name(f"{results.name}-report")
     ours("report", "--results", results, "--split", split, "--toolkit-compatible", "--out", out)
-    with (out / "overview.csv").open() as file:
+    with (out / "tables" / "overview.csv").open() as file:
         rows = {row["policy"]: row for row in csv.DictReader(file)}
     return {policy: {name: float(rows[policy][name]) for name in MEASURES} for policy in POLICIES}
 
