@@ -118,8 +118,8 @@ def load_clip(
     scored[0] = False
     if not bool(scored.any()):
         raise InputError(
-            f"Object {track.id} of sequence {sequence.name} has no annotated mask after its prompt: "
-            "there is nothing to score decisions by."
+            f"Object {track.id} of sequence {sequence.name} has no annotated mask after its "
+            "prompt: there is nothing to score decisions by."
         )
     features = tuple(backbone.encode_image(sequence.frames[t], resize) for t in frames)
     return Clip(

@@ -9,9 +9,10 @@ from torch import Tensor
 def index(frames: Tensor, t: int | Tensor, length: int) -> Tensor:
     """SAM2RL's observation: which frames are stored, and the current one.
 
-    The paper has "a simple binary vector that uniquely encodes both the indices of the frames stored
-    in the bank and the current timestep", as long as the video (arXiv 2507.08548, section 4); read
-    here as bit i for a stored frame i, the prompt's 0 included, and bit t for the incoming one.
+    The paper has "a simple binary vector that uniquely encodes both the indices of the frames
+    stored in the bank and the current timestep", as long as the video (arXiv 2507.08548, section
+    4); read here as bit i for a stored frame i, the prompt's 0 included, and bit t for the
+    incoming one.
 
     Args:
         frames: int64 [N, K], frames stored beside the prompt; negative where a slot is empty.

@@ -6,8 +6,8 @@ pointers), and equal read sets share one forward pass, whichever episodes ask (h
 episode is then a handful of node numbers, which search copies and branches at no cost.
 
 Actions are SAM2RL's (arXiv 2507.08548, section 3): 0 discards the new memory, k replaces the k-th
-stored one from oldest to newest; the prompt is never replaced. While the bank fills, every memory is
-inserted and actions have no effect.
+stored one from oldest to newest; the prompt is never replaced. While the bank fills, every memory
+is inserted and actions have no effect.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from vot_memory.engine import Engine, Prediction, Track
 from vot_memory.errors import InputError
 from vot_memory.learn.clip import Clip
 from vot_memory.learn.nodes import NONE, Ids, Nodes, Predictions
-from vot_memory.policy import BasePolicy, PolicySpec, ReadPlan, Selection, State
+from vot_memory.policy import BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
 
 _POINTERS = 16  # SAM 2.1's max_obj_ptrs_in_encoder
 
@@ -225,7 +225,7 @@ class Simulator:
         return self._nodes.count
 
     def overlap(self, node: Ids) -> NDArray[np.float32]:
-        """q of nodes [...]."""
+        """Overlap q of nodes [...]."""
         return self._table("q", node).cpu().numpy()
 
     def frame(self, node: Ids) -> Ids:
@@ -397,6 +397,12 @@ class _Reader(BasePolicy):
         overlap = self.simulator.clip.overlaps(candidates.logits, int(t[0]))
         best = overlap >= overlap.amax(1, keepdim=True)
         return Selection(mask=torch.where(best, candidates.ious, -1.0).argmax(1))
+
+    def write(
+        self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor
+    ) -> Write:
+        """The simulator writes."""
+        raise NotImplementedError
 
 
 def _prompted(answer: Prediction, backbone: Backbone, features: Features) -> Candidates:
