@@ -31,7 +31,7 @@ from vot_memory.engine import Engine, Prediction, Track
 from vot_memory.errors import InputError
 from vot_memory.learn.clip import Clip
 from vot_memory.learn.nodes import NONE, Ids, Nodes, Predictions
-from vot_memory.policy import BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
 
 _POINTERS = 16  # SAM 2.1's max_obj_ptrs_in_encoder
 
@@ -373,7 +373,7 @@ class Simulator:
 
 
 class _Reader(BasePolicy):
-    """Reads the whole bank by the simulator's rules; it is never asked what to write."""
+    """Reads the whole bank by the simulator's rules; what is written the simulator decides."""
 
     name = "simulator"
     Config = dict
@@ -401,8 +401,8 @@ class _Reader(BasePolicy):
     def write(
         self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor
     ) -> Write:
-        """The simulator writes."""
-        raise NotImplementedError
+        """Nothing: the simulator applies decisions to nodes, not to this bank."""
+        return Write(slot=torch.full_like(t, DISCARD))
 
 
 def _prompted(answer: Prediction, backbone: Backbone, features: Features) -> Candidates:
