@@ -68,6 +68,11 @@ class Nodes:
         """A table by the name of its field in `Predictions`, or `feat`."""
         return self.tables[name]
 
+    @property
+    def bytes_each(self) -> int:
+        """What one node takes in the tables."""
+        return sum(table[0].nbytes for table in self.tables.values())
+
     def frame(self, ids: Ids) -> Ids:
         """Frame of nodes [...]; NONE of NONE."""
         frames: Ids = np.where(ids == NONE, np.int32(NONE), self._reads[ids, 0])

@@ -224,6 +224,11 @@ class Simulator:
         """Nodes remembered, the prompt's included."""
         return self._nodes.count
 
+    @property
+    def bytes(self) -> int:
+        """What the nodes remembered take."""
+        return self._nodes.count * self._nodes.bytes_each
+
     def overlap(self, node: Ids) -> NDArray[np.float32]:
         """Overlap q of nodes [...]."""
         return self._table("q", node).cpu().numpy()
