@@ -1,0 +1,53 @@
+"""A table of a study grows by whole videos."""
+
+from pathlib import Path
+
+import pytest
+
+from vot_memory.errors import InputError
+from vot_memory.learn.studies.table import complete_table
+
+COLUMNS = ("sequence", "policy", "Q")
+
+
+def test_a_video_is_studied_once_and_the_order_is_that_of_the_videos(tmp_path: Path) -> None:
+    path, asked = tmp_path / "made" / "table.csv", []
+
+    def study(name: str) -> list[tuple[str, str, float]]:
+        asked.append(name)
+        return [(name, "fifo", 0.5), (name, "best", 0.75)]
+
+    complete_table(path, "nano", COLUMNS, ["b"], study)
+    rows = complete_table(path, "nano", COLUMNS, ["a", "b", "c"], study)
+    assert asked == ["b", "a", "c"]
+    assert [row[0] for row in rows] == ["a", "a", "b", "b", "c", "c"]
+    assert path.read_text().splitlines()[:3] == ["# nano", "sequence,policy,Q", "a,fifo,0.500000"]
+
+
+def test_a_study_that_is_stopped_keeps_the_videos_before(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+
+    def stopped(name: str) -> list[tuple[str, str, float]]:
+        if name == "b":
+            raise KeyboardInterrupt
+        return [(name, "fifo", 0.5)]
+
+    with pytest.raises(KeyboardInterrupt):
+        complete_table(path, "nano", COLUMNS, ["a", "b"], stopped)
+    assert path.read_text().splitlines()[2:] == ["a,fifo,0.500000"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("# other\nsequence,policy,Q\n", "made by another setting"),
+        ("# nano\nsequence,Q\n", "does not hold sequence, policy, Q"),
+        ("# nano\n", "does not hold"),
+    ],
+)
+def test_another_file_is_not_overwritten(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=words):
+        complete_table(path, "nano", COLUMNS, ["a"], lambda name: [])
+    assert path.read_text() == content
