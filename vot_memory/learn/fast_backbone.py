@@ -1,0 +1,407 @@
+"""A backbone for many rows of one picture: the same answers up to rounding, in half the time.
+
+sam2's modules compute for every row what is the same in all of them, and project before they sum
+what could be summed before it is projected. Here what depends on the picture or the weights alone
+is computed once, and linear maps that follow each other are one. Whatever a model has that these
+rewritings do not cover is left to `Backbone`. Results round differently, so a decision that hangs
+on the last bits may fall otherwise: figures that count are replayed on the plain backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vot_memory.backbone import Backbone, Features, Heads
+
+
+def fast(backbone: Backbone) -> Backbone:
+    """The same model, weights shared, arranged for many rows of one picture."""
+    return FastBackbone(backbone.model, backbone.name, backbone.device, backbone.dtype)
+
+
+class FastBackbone(Backbone):
+    """A `Backbone` whose memory attention, decoder and memory encoder share work among rows."""
+
+    _last: _Picture | None = None
+
+    def _picture(self, features: Features) -> _Picture:
+        """What all rows share of a picture; that of the last one is kept."""
+        if self._last is None or self._last.features is not features:
+            self._last = _Picture(self, features)
+        return self._last
+
+    # ---- memory attention ------------------------------------------------------------------
+
+    @cached_property
+    def _readers(self) -> list[_Reader]:
+        module = self.model.memory_attention
+        return [_Reader(layer, self.grid) for layer in module.layers] if _plain(module) else []
+
+    def attend(
+        self,
+        features: Features,
+        memory: Tensor,
+        pos: Tensor,
+        pointer_tokens: int,
+        keep: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> Tensor:
+        """As `Backbone.attend`."""
+        if not self._readers:
+            return super().attend(features, memory, pos, pointer_tokens, keep, scale)
+        b = memory.shape[1]
+        values = memory.transpose(0, 1).contiguous()
+        keys = values + pos.transpose(0, 1)
+        if scale is not None:
+            keys = keys * scale[..., None]
+        x, query = self._picture(features).opening
+        query = query.expand(b, -1, -1)
+        for i, reader in enumerate(self._readers):
+            if i > 0:
+                x = x + reader.look(x)
+                query = reader.query(x)
+            x = x + reader.read(query, keys, values, pointer_tokens, keep)
+            x = x + reader.layer.linear2(reader.layer.activation(reader.hidden(x)))
+        out: Tensor = self.model.memory_attention.norm(x).transpose(1, 2)
+        return out.reshape(b, self.hidden_dim, self.grid, self.grid)
+
+    # ---- mask decoder ----------------------------------------------------------------------
+
+    @cached_property
+    def _decoder(self) -> _Decoder | None:
+        model = self.model
+        usable = model.sam_mask_decoder.use_high_res_features and model._use_multimask(False, None)
+        return _Decoder(self) if usable else None
+
+    def decode(
+        self,
+        conditioned: Tensor,
+        features: Features,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        dense: Tensor | None = None,
+        dense_valid: Tensor | None = None,
+        *,
+        initial: bool = False,
+        multimask: bool | None = None,
+        stability: bool = False,
+    ) -> Heads:
+        """As `Backbone.decode`; only rows without prompts are faster."""
+        tracking = points is None and dense is None and multimask is not False
+        if not tracking or self._decoder is None:
+            return super().decode(
+                conditioned,
+                features,
+                points,
+                labels,
+                dense,
+                dense_valid,
+                initial=initial,
+                multimask=multimask,
+                stability=stability,
+            )
+        return self._decoder(conditioned, self._picture(features))
+
+    # ---- memory encoder --------------------------------------------------------------------
+
+    @cached_property
+    def _encoder(self) -> _Encoder:
+        return _Encoder(self.model.memory_encoder)
+
+    def encode_memory(
+        self, features: Features, logits: Tensor, choice: Tensor, obj: Tensor, hard: Tensor
+    ) -> Tensor:
+        """As `Backbone.encode_memory`."""
+        size = (self.image_size, self.image_size)
+        chosen = logits[torch.arange(len(choice), device=choice.device), choice][:, None]
+        full = F.interpolate(chosen, size, mode="bilinear", align_corners=False)
+        mask = full.sigmoid()
+        if bool(hard.any()):
+            mask = torch.where(hard[:, None, None, None], (full > 0).float(), mask)
+        mask = mask * self.model.sigmoid_scale_for_mem_enc + self.model.sigmoid_bias_for_mem_enc
+        feat = self._encoder(self._picture(features).projected, mask)
+        absent = self.model.no_obj_embed_spatial
+        if absent is not None:
+            gone = (obj <= 0).to(feat.dtype)[:, None, None, None]
+            feat = feat + gone * absent[..., None, None]
+        return feat
+
+
+class _Picture:
+    """What does not differ among the rows of one picture, each computed when first asked for."""
+
+    def __init__(self, backbone: FastBackbone, features: Features) -> None:
+        self.backbone, self.features = backbone, features
+
+    @cached_property
+    def opening(self) -> tuple[Tensor, Tensor]:
+        """Memory attention up to the first layer's query; [1, hw, C] and [1, hw, d]."""
+        first, attention = self.backbone._readers[0], self.backbone.model.memory_attention
+        x = self.features.top.flatten(2).transpose(1, 2)
+        if attention.pos_enc_at_input:
+            x = x + 0.1 * self.features.pos.transpose(0, 1)
+        x = x + first.look(x)
+        return x, first.query(x)
+
+    @cached_property
+    def projected(self) -> Tensor:
+        """The picture as the memory encoder takes it, [1, h, w, C]."""
+        projected: Tensor = self.backbone.model.memory_encoder.pix_feat_proj(self.features.top)
+        return projected.permute(0, 2, 3, 1).contiguous()
+
+    @cached_property
+    def high(self) -> tuple[Tensor, Tensor]:
+        """High-resolution features in cell order (`_by_cell`), biases of the upscaling added."""
+        first, _, _, second, _ = self.backbone.model.sam_mask_decoder.output_upscaling
+        s0, s1 = self.features.high
+        return _by_cell(s0, 2) + second.bias, _by_cell(s1, 1) + first.bias
+
+
+class _Reader:
+    """A layer of memory attention with one head in each attention."""
+
+    def __init__(self, layer: Any, grid: int) -> None:
+        self.layer, look, read = layer, layer.self_attn, layer.cross_attn_image
+        self.cis = look.compute_cis(end_x=grid, end_y=grid).to(look.q_proj.weight.device)
+        self.width = look.internal_dim
+        own, asked = _scaled(look.q_proj, self.width), _scaled(read.q_proj, read.internal_dim)
+        self.look_in = _beside([own, look.k_proj, _merged(look.v_proj, look.out_proj)])
+        self.read_query, self.read_out = asked, _merged(read.v_proj, read.out_proj)
+
+    def look(self, x: Tensor) -> Tensor:
+        """Self-attention, [b, hw, C] to the same: softmax(q k) (W_o W_v x)."""
+        mixed = F.linear(self.layer.norm1(x), *self.look_in)
+        d = self.width
+        turned = self._rotated(mixed[..., : 2 * d].unflatten(-1, (2, d)).transpose(1, 2))
+        weights = (turned[:, 0] @ turned[:, 1].transpose(1, 2)).softmax(-1)
+        return weights @ mixed[..., 2 * d :]
+
+    def query(self, x: Tensor) -> Tensor:
+        """Rotated queries to memory, [b, hw, d], divided by sqrt(d)."""
+        return self._rotated(F.linear(self.layer.norm2(x), *self.read_query))
+
+    def read(
+        self, query: Tensor, keys: Tensor, values: Tensor, pointers: int, keep: Tensor | None
+    ) -> Tensor:
+        """Cross-attention to [b, n, mem_dim] keys and values.
+
+        Weights sum to 1, so that values are projected after they are summed, when they are few.
+        """
+        key = self.layer.cross_attn_image.k_proj(keys)
+        spatial = key.shape[1] - pointers
+        area = len(self.cis)
+        maps = self._rotated(key[:, :spatial].unflatten(1, (spatial // area, area)))
+        key = torch.cat([maps.flatten(1, 2), key[:, spatial:]], dim=1)
+        scores = query @ key.transpose(1, 2)
+        if keep is not None:
+            scores = scores.masked_fill(~keep[:, None], -torch.inf)
+        return F.linear(scores.softmax(-1) @ values, *self.read_out)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        hidden: Tensor = self.layer.linear1(self.layer.norm3(x))
+        return hidden
+
+    def _rotated(self, x: Tensor) -> Tensor:
+        """Axial rotary encoding of [..., hw, d]."""
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * self.cis).flatten(-2).to(x.dtype)
+
+
+class _Decoder:
+    """The mask decoder on rows without prompts, three masks a row."""
+
+    def __init__(self, backbone: FastBackbone) -> None:
+        self.model, self.decoder = backbone.model, backbone.model.sam_mask_decoder
+        self.transformer, decoder = self.decoder.transformer, self.decoder
+        sparse, self.dense = backbone._no_prompt
+        own = [decoder.iou_token.weight, decoder.mask_tokens.weight]
+        if decoder.pred_obj_scores:
+            own = [decoder.obj_score_token.weight, *own]
+        self.tokens = torch.cat([*own, sparse[0].to(own[0].dtype)])[None]
+        pe = backbone._image_pe.flatten(2).transpose(1, 2)
+        self.blocks = [_Block(block, pe) for block in self.transformer.layers]
+        last = self.transformer.final_attn_token_to_image
+        self.last = _beside([last.k_proj, last.v_proj])
+        self.last_pe = F.linear(pe, last.k_proj.weight)
+        # Transposed convolutions of stride 2 are a product per pixel: [in, 2, 2, out].
+        first, _, _, second, _ = decoder.output_upscaling
+        self.up = [c.weight.permute(0, 2, 3, 1).flatten(1).contiguous() for c in (first, second)]
+
+    def __call__(self, conditioned: Tensor, picture: _Picture) -> Heads:
+        decoder, model = self.decoder, self.model
+        keys = (conditioned + self.dense).flatten(2).transpose(1, 2)
+        tokens, keys = self._transform(keys)
+        start = 1 if decoder.pred_obj_scores else 0
+        masked = tokens[:, start + 1 : start + 1 + decoder.num_mask_tokens]
+        logits = self._masks(masked[:, 1:], keys, picture)
+        ious = decoder.iou_prediction_head(tokens[:, start])[:, 1:]
+        if decoder.pred_obj_scores:
+            obj = decoder.pred_obj_score_head(tokens[:, 0])[:, 0]
+        else:
+            obj = ious.new_full((len(ious),), 10.0)
+        several = decoder.use_multimask_token_for_obj_ptr
+        ptrs = model.obj_ptr_proj(masked[:, 1:] if several else masked[:, :1])
+        ptrs = ptrs.expand(-1, ious.shape[1], -1)
+        return Heads(logits.float(), ious.float(), obj.float(), ptrs.float())
+
+    def _transform(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """`TwoWayTransformer.forward`."""
+        x = self.tokens
+        for block in self.blocks:
+            x, keys = block(x, keys, self.tokens)
+        last = self.transformer.final_attn_token_to_image
+        both = F.linear(keys, *self.last)
+        d = last.internal_dim
+        query = last.q_proj(x + self.tokens)
+        seen = _attended(query, both[..., :d] + self.last_pe, both[..., d:], last.num_heads)
+        return self.transformer.norm_final_attn(x + last.out_proj(seen)), keys
+
+    def _masks(self, tokens: Tensor, keys: Tensor, picture: _Picture) -> Tensor:
+        """Upscaled pixels times the hypernetworks' answers, [b, M, 4h, 4w]."""
+        _, norm, activate, _, activate2 = self.decoder.output_upscaling
+        high, middle = picture.high
+        up = (keys @ self.up[0]).unflatten(-1, (4, -1)).flatten(1, 2) + middle
+        up = activate(F.layer_norm(up, up.shape[-1:], norm.weight, norm.bias, norm.eps))
+        up = activate2((up @ self.up[1]).unflatten(-1, (4, -1)).flatten(1, 2) + high)
+        heads = self.decoder.output_hypernetworks_mlps[1:]
+        hyper = torch.stack([head(tokens[:, i]) for i, head in enumerate(heads)], dim=1)
+        return _from_cells(hyper @ up.transpose(1, 2))
+
+
+class _Block:
+    """A two-way block: tokens look at each other and at the picture, then the picture at them."""
+
+    def __init__(self, block: Any, pe: Tensor) -> None:
+        self.block = block
+        down, up = block.cross_attn_token_to_image, block.cross_attn_image_to_token
+        # W (keys + pe) = W keys + W pe: one product for all that reads the keys, pe's part a table.
+        self.weight, bias = _beside([down.k_proj, down.v_proj, up.q_proj])
+        placed = [F.linear(pe, down.k_proj.weight), F.linear(pe, up.q_proj.weight)]
+        table = torch.cat([placed[0], torch.zeros_like(placed[0]), placed[1]], dim=-1)
+        self.table = table + bias
+
+    def __call__(self, x: Tensor, keys: Tensor, token_pe: Tensor) -> tuple[Tensor, Tensor]:
+        block, down = self.block, self.block.cross_attn_token_to_image
+        up, d = block.cross_attn_image_to_token, down.internal_dim
+        if block.skip_first_layer_pe:  # the first block: no row differs yet
+            x = block.norm1(block.self_attn(q=x, k=x, v=x))
+        else:
+            q = x + token_pe
+            x = block.norm1(x + block.self_attn(q=q, k=q, v=x))
+        key, value, asked = (F.linear(keys, self.weight) + self.table).split(d, dim=-1)
+        seen = _attended(down.q_proj(x + token_pe), key, value, down.num_heads)
+        x = block.norm2(x + down.out_proj(seen))
+        x = block.norm3(x + block.mlp(x))
+        told = _attended(asked, up.k_proj(x + token_pe), up.v_proj(x), up.num_heads)
+        return x, block.norm4(keys + up.out_proj(told))
+
+
+class _Encoder:
+    """The memory encoder on masks of one picture."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+        *stages, self.embed = encoder.mask_downsampler.encoder
+        self.stages = list(zip(*[iter(stages)] * 3, strict=True))
+        # A norm subtracts the mean over channels: that of a convolution is one of its weights.
+        self.centred = [
+            (c.weight - c.weight.mean(0), c.bias - c.bias.mean()) for c, _, _ in self.stages
+        ]
+
+    def __call__(self, projected: Tensor, mask: Tensor) -> Tensor:
+        """[1, h, w, C] and [b, 1, 16h, 16w] to [b, mem_dim, h, w]."""
+        for (conv, norm, activate), (weight, bias) in zip(self.stages, self.centred, strict=True):
+            y = F.conv2d(mask, weight, bias, conv.stride, conv.padding)
+            power = y.square().mean(1, keepdim=True)
+            y = y * torch.rsqrt(power + norm.eps)
+            mask = activate(y * norm.weight[:, None, None] + norm.bias[:, None, None])
+        x = _pointwise(self.embed, mask.permute(0, 2, 3, 1)) + projected
+        x = self.encoder.fuser.proj(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        for block in self.encoder.fuser.layers:
+            y = block.dwconv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            norm = block.norm
+            y = F.layer_norm(y, y.shape[-1:], norm.weight, norm.bias, norm.eps)
+            y = block.pwconv2(block.act(block.pwconv1(y)))
+            x = x + (y if block.gamma is None else block.gamma * y)
+        out = self.encoder.out_proj
+        x = x if isinstance(out, nn.Identity) else _pointwise(out, x)
+        return x.permute(0, 3, 1, 2)
+
+
+# ---- linear maps ---------------------------------------------------------------------------
+
+
+def _scaled(linear: nn.Linear, width: int) -> tuple[Tensor, Tensor]:
+    """A query's projection with the attention's 1 / sqrt(d) in it."""
+    return linear.weight * width**-0.5, linear.bias * width**-0.5
+
+
+def _merged(inner: nn.Linear, outer: nn.Linear) -> tuple[Tensor, Tensor]:
+    """outer(inner(x)) as one map."""
+    return outer.weight @ inner.weight, outer.weight @ inner.bias + outer.bias
+
+
+def _beside(maps: Iterable[nn.Linear | tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Several maps of the same input as one, answers side by side."""
+    pairs = [m if isinstance(m, tuple) else (m.weight, m.bias) for m in maps]
+    return torch.cat([w for w, _ in pairs]), torch.cat([bias for _, bias in pairs])
+
+
+def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1x1 convolution of [b, h, w, C]."""
+    return F.linear(x, conv.weight.flatten(1), conv.bias)
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    """Attention of [b or 1, n, d] to [b, m, d], heads side by side."""
+    b = max(len(query), len(key))
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+    out = F.scaled_dot_product_attention(q.expand(b, -1, -1, -1), k, v)
+    return out.transpose(1, 2).flatten(2)
+
+
+def _plain(attention: Any) -> bool:
+    """Whether memory attention is built as in all released models, one head throughout."""
+    from sam2.modeling.sam.transformer import RoPEAttention
+
+    return attention.batch_first and all(
+        layer.pos_enc_at_cross_attn_keys
+        and not layer.pos_enc_at_attn
+        and not layer.pos_enc_at_cross_attn_queries
+        and layer.cross_attn_image.rope_k_repeat
+        and all(
+            isinstance(part, RoPEAttention) and part.num_heads == 1
+            for part in (layer.self_attn, layer.cross_attn_image)
+        )
+        for layer in attention.layers
+    )
+
+
+# ---- cell order ----------------------------------------------------------------------------
+
+
+def _by_cell(x: Tensor, levels: int) -> Tensor:
+    """[1, C, 2^L h, 2^L w] to [1, h * w * 4^L, C]: pixels in the order that upscaling makes them.
+
+    A transposed convolution of stride 2 turns a pixel into its 2x2 children; left where they are
+    made, no map is ever transposed until the masks are put together (`_from_cells`).
+    """
+    c, side = x.shape[1], x.shape[-1] >> levels
+    split = x.reshape(c, *[side, *[2] * levels] * 2)
+    n = 1 + levels
+    order = [axis for level in range(n) for axis in (1 + level, 1 + n + level)]
+    return split.permute(*order, 0).reshape(1, -1, c)
+
+
+def _from_cells(x: Tensor) -> Tensor:
+    """[b, M, h * w * 16] in cell order to [b, M, 4h, 4w]."""
+    b, m, n = x.shape
+    side = round((n // 16) ** 0.5)
+    split = x.reshape(b, m, side, side, 2, 2, 2, 2)
+    return split.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(b, m, 4 * side, 4 * side)
