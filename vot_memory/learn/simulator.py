@@ -57,7 +57,8 @@ class Privilege:
 
     Attributes:
         choice: of the three masks, the one that overlaps most with the truth.
-        memory: the true mask is written to memory instead of the predicted one; the pointer stays.
+        memory: the true mask is written to memory instead of the predicted one where the frame is
+            scored; the pointer stays.
     """
 
     choice: bool = False
@@ -74,6 +75,7 @@ class States:
         recent: int32 [N, 15], nodes of the frames t-1, t-2, ...; NONE before frame 1.
         node: int32 [N], the prediction of frame t.
         total: float64 [N], sum of q over the frames 1 ... t.
+        stamp: grows with every `trim` and `forget`, which make older states void.
     """
 
     t: int
@@ -81,15 +83,15 @@ class States:
     recent: Ids
     node: Ids
     total: NDArray[np.float64]
+    stamp: int
 
     def __len__(self) -> int:
         return len(self.node)
 
     def take(self, index: NDArray[np.int64] | list[int] | slice) -> States:
         """Some of the episodes, or copies of them."""
-        return States(
-            self.t, self.bank[index], self.recent[index], self.node[index], self.total[index]
-        )
+        bank, recent, node = self.bank[index], self.recent[index], self.node[index]
+        return States(self.t, bank, recent, node, self.total[index], self.stamp)
 
 
 @dataclass
@@ -192,7 +194,14 @@ class Simulator:
 
         Returns:
             The states at frame t + 1.
+
+        Raises:
+            ValueError: the states are void, or of finished episodes.
         """
+        if states.stamp != self._stamp:
+            raise ValueError("These states are void: their nodes were trimmed or forgotten.")
+        if self.finished(states):
+            raise ValueError(f"Frame {states.t} is the clip's last: start new episodes.")
         bank = _written(states.bank, states.node, actions)
         self._encode(np.unique(states.node[(bank == states.node[:, None]).any(1)]))
         recent = np.concatenate([states.node[:, None], states.recent[:, :-1]], axis=1)
@@ -252,6 +261,7 @@ class Simulator:
     @torch.inference_mode()
     def forget(self) -> None:
         """Drop all nodes but the prompt's; states made before are void, counts go on."""
+        self._stamp += 1
         track = self.engine.start(self._reader, self.clip.num_frames)
         track.frame = 0
         clip, first = self.clip, self.clip.features[0]
@@ -290,7 +300,7 @@ class Simulator:
         self.counts.asked += len(bank)
         self.counts.passes += len(new)
         node = node[back.reshape(-1)]
-        return States(t, bank, recent, node, total + self.overlap(node))
+        return States(t, bank, recent, node, total + self.overlap(node), self._stamp)
 
     def _compute(self, t: int, reads: Ids) -> Predictions:
         """One forward pass of at most `batch` read sets."""
@@ -351,7 +361,7 @@ class Simulator:
             ids = np.concatenate([part, np.repeat(part[-1:], self.batch - len(part))])
             t = int(self.frame(part[:1])[0])
             logits, obj = self.logits(ids), self._table("obj", ids)
-            if self.privilege.memory:
+            if self.privilege.memory and bool(self.clip.scored[t]):
                 logits, obj = (
                     self._true_logits(t, logits),
                     torch.where(
