@@ -11,6 +11,7 @@ from torch import Tensor
 
 Ids = NDArray[np.int32]
 NONE = -1  # no node: an empty slot, or a frame before the prompt
+_STRIDE = 2**15  # tables double up to here, then grow by this many nodes
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Nodes:
 
         Whoever uses a node has used all that it was computed from, so what is kept is complete.
         """
+        if self.count <= limit:
+            return
         used = self._used[: self.count].copy()
         used[0] = np.iinfo(np.int32).max
         stamps, counts = np.unique(used, return_counts=True)
@@ -129,7 +132,7 @@ class Nodes:
             self._reads = np.pad(self._reads, ((0, 0), (0, width - wide)), constant_values=NONE)
         if count <= room:
             return
-        more = max(count, 2 * room, 256) - room
+        more = max(count, room + min(max(room, 256), _STRIDE)) - room
         self._reads = np.pad(self._reads, ((0, more), (0, 0)), constant_values=NONE)
         self._used, self.has_feat = np.pad(self._used, (0, more)), np.pad(self.has_feat, (0, more))
         self.tables = {
