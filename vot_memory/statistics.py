@@ -9,7 +9,7 @@ and `note` says why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,27 @@ class PairedDifference(MeanInterval):
     ties: int = 0
     losses: int = 0
     p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """Ratio of two means over videos with its bootstrap interval.
+
+    Attributes:
+        ratio: None where the mean below is not above 0.
+        low: lower end; None where there is none.
+        high: upper end; None where there is none.
+        n: videos that count.
+        dropped: videos left out because a value is undefined.
+        note: why something is missing or unusual; empty otherwise.
+    """
+
+    ratio: float | None
+    low: float | None
+    high: float | None
+    n: int
+    dropped: int = 0
+    note: str = ""
 
 
 def paired_difference(
@@ -133,7 +154,58 @@ def mean_interval(values: Column, confidence: float = 0.95, seed: int = 0) -> Me
         return MeanInterval(mean, None, None, 1, dropped, "one video: no interval")
     if np.ptp(defined) < SAME:
         return MeanInterval(mean, mean, mean, n, dropped, "all videos have the same value")
-    return MeanInterval(mean, *_bca(defined, confidence, seed), n, dropped)
+    return MeanInterval(mean, *_bca((defined,), confidence, seed), n, dropped)
+
+
+def ratio_of_means(
+    above: Column, below: Column, confidence: float = 0.95, seed: int = 0
+) -> RatioInterval:
+    """Mean of one column over the mean of another, with its BCa bootstrap interval.
+
+    Videos are resampled as pairs, and the ratio is that of the two means: the mean of the ratios
+    of single videos would be ruled by those whose value below is next to nothing. Where the
+    interval of the mean below touches 0 a ratio has no bounds (Fieller 1954), so it is given
+    without an interval.
+
+    Args:
+        above: one value a video, [V]; None or NaN where undefined.
+        below: values of the same videos in the same order, [V].
+        confidence: coverage of the interval, in (0, 1).
+        seed: of the bootstrap; the same call gives the same interval.
+
+    Raises:
+        InputError: the columns differ in length or the confidence is no share.
+
+    Example:
+        >>> ratio_of_means([0.01, 0.02, 0.03], [0.02, 0.04, 0.06]).ratio
+        0.5
+    """
+    top, bottom = _floats(above), _floats(below)
+    if len(top) != len(bottom):
+        raise InputError(
+            f"cannot pair {len(top)} videos with {len(bottom)}: "
+            "compare results over the same videos."
+        )
+    both = ~np.isnan(top) & ~np.isnan(bottom)
+    top, bottom, dropped = top[both], bottom[both], int((~both).sum())
+    gap = mean_interval(bottom, confidence, seed)
+    if gap.mean is None:
+        return RatioInterval(None, None, None, 0, dropped, gap.note)
+    if gap.mean < SAME:
+        return RatioInterval(None, None, None, gap.n, dropped, "nothing to take a share of")
+    ratio = float(top.mean() / bottom.mean())
+    if gap.low is None:
+        return RatioInterval(ratio, None, None, gap.n, dropped, gap.note)
+    if gap.low <= SAME:
+        said = "the mean below may be 0: no interval"
+        return RatioInterval(ratio, None, None, gap.n, dropped, said)
+    if np.abs(top - ratio * bottom).max() < SAME:
+        said = "all videos have the same ratio"
+        return RatioInterval(ratio, ratio, ratio, gap.n, dropped, said)
+    low, high = _bca((top, bottom), confidence, seed, _ratio)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return RatioInterval(ratio, None, None, gap.n, dropped, "the resampled ratios have no ends")
+    return RatioInterval(ratio, low, high, gap.n, dropped)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -162,19 +234,38 @@ def _floats(values: Column) -> NDArray[np.float64]:
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
-def _bca(values: NDArray[np.float64], confidence: float, seed: int) -> tuple[float, float]:
+def _bca(
+    columns: tuple[NDArray[np.float64], ...],
+    confidence: float,
+    seed: int,
+    statistic: Callable[..., NDArray[np.float64]] = np.mean,
+) -> tuple[float, float]:
+    """Interval of a statistic of columns whose rows are resampled together."""
     from scipy.stats import bootstrap
 
-    low, high = bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        batch=max(1, min(RESAMPLES, BATCH_VALUES // len(values))),
-        confidence_level=confidence,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(low), float(high)
+    with np.errstate(invalid="ignore"):  # infinite values have no standard error
+        found = bootstrap(
+            columns,
+            statistic,
+            paired=len(columns) > 1,
+            vectorized=True,
+            n_resamples=RESAMPLES,
+            batch=max(1, min(RESAMPLES, BATCH_VALUES // len(columns[0]))),
+            confidence_level=confidence,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def _ratio(
+    above: NDArray[np.float64], below: NDArray[np.float64], axis: int = -1
+) -> NDArray[np.float64]:
+    """Ratio of means; infinite where the one below is not above 0, so that it is an end at most."""
+    top, bottom = above.mean(axis=axis), below.mean(axis=axis)
+    ratio: NDArray[np.float64] = np.where(top < 0, -np.inf, np.inf)
+    np.divide(top, bottom, out=ratio, where=bottom > SAME)
+    return ratio
 
 
 def _wilcoxon(difference: NDArray[np.float64]) -> float | None:

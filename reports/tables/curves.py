@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vot_memory.errors import InputError
+from vot_memory.reports.tables.csv_rows import CsvRow, read_csv
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -66,74 +66,27 @@ def read_curves(paths: Seq[Path]) -> Curves:
     points: list[dict[str, Any]] = []
     synthetic = False
     for path in paths:
-        lines = _read_lines(path)
-        synthetic |= any(line.strip().lower() == SYNTHETIC for _, line in lines)
-        points += _parse(path, [(i, line) for i, line in lines if not line.startswith("#")])
+        file = read_csv(path, "curves", COLUMNS)
+        if missing := [name for name in COLUMNS if name not in file.columns]:
+            raise InputError(
+                f"{path} has no column {', '.join(missing)}: curves have {', '.join(COLUMNS)} and, "
+                f"where it is known, {BASELINE}."
+            )
+        synthetic |= SYNTHETIC in (comment.lower() for comment in file.comments)
+        points += [_point(row) for row in file.rows]
     _check(points)
     rows = pd.DataFrame(points, columns=[*COLUMNS, BASELINE])
     return Curves(rows, synthetic)
 
 
-def _read_lines(path: Path) -> list[tuple[int, str]]:
-    """Lines that are not empty, with their numbers."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: save the curves as CSV in UTF-8.") from error
-    except OSError as error:
-        why = error.strerror or "unknown error"
-        raise InputError(f"The curves {path} cannot be read: {why}.") from error
-    return [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
-
-
-def _parse(path: Path, lines: Seq[tuple[int, str]]) -> list[dict[str, Any]]:
-    """The points of a file, each with the place where it stands."""
-    if len(lines) < 2:
-        raise InputError(f"{path} holds no curves: it needs a line {','.join(COLUMNS)} and points.")
-    table = list(csv.reader(line for _, line in lines))
-    head = [name.strip() for name in table[0]]
-    if missing := [name for name in COLUMNS if name not in head]:
-        raise InputError(
-            f"{path} has no column {', '.join(missing)}: curves have {', '.join(COLUMNS)} and, "
-            f"where it is known, {BASELINE}."
-        )
-    points = []
-    for (line, _), cells in zip(lines[1:], table[1:], strict=False):
-        if len(cells) != len(head):
-            raise InputError(f"{path}, line {line}: {len(cells)} cells, the head has {len(head)}.")
-        row = dict(zip(head, (cell.strip() for cell in cells), strict=True))
-        points.append(_point(row, f"{path}, line {line}"))
-    return points
-
-
-def _point(row: Mapping[str, str], where: str) -> dict[str, Any]:
-    for name in _RUN:
-        if not row[name]:
-            raise InputError(f"{where}: {name} is empty.")
-    frames = _number(row, "frames", where)
-    if frames < 1 or frames != int(frames):
-        raise InputError(f"{where}: frames is {row['frames']}, not a whole number from 1 up.")
-    quality = {"Q": _share(row, "Q", where), BASELINE: math.nan}
-    if row.get(BASELINE):
-        quality[BASELINE] = _share(row, BASELINE, where)
-    return {**{name: row[name] for name in _RUN}, "frames": int(frames), **quality, "where": where}
-
-
-def _number(row: Mapping[str, str], name: str, where: str) -> float:
-    try:
-        value = float(row[name])
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where}: {name} is {row[name]!r}, not a number.")
-    return value
-
-
-def _share(row: Mapping[str, str], name: str, where: str) -> float:
-    value = _number(row, name, where)
-    if not 0 <= value <= 1:
-        raise InputError(f"{where}: {name} is {row[name]}, but lies between 0 and 1.")
-    return value
+def _point(row: CsvRow) -> dict[str, Any]:
+    return {
+        **{name: row.name(name) for name in _RUN},
+        "frames": row.count("frames"),
+        "Q": row.share("Q"),
+        BASELINE: row.share(BASELINE) if row.cells.get(BASELINE) else math.nan,
+        "where": row.where,
+    }
 
 
 def _check(points: Seq[Mapping[str, Any]]) -> None:
