@@ -178,9 +178,8 @@ class _Reader:
         """Self-attention, [b, hw, C] to the same: softmax(q k) (W_o W_v x)."""
         mixed = F.linear(self.layer.norm1(x), *self.look_in)
         d = self.width
-        turned = self._rotated(mixed[..., : 2 * d].unflatten(-1, (2, d)).transpose(1, 2))
-        weights = (turned[:, 0] @ turned[:, 1].transpose(1, 2)).softmax(-1)
-        return weights @ mixed[..., 2 * d :]
+        q, k, v = mixed[..., :d], mixed[..., d : 2 * d], mixed[..., 2 * d :]
+        return (self._rotated(q) @ self._rotated(k).transpose(1, 2)).softmax(-1) @ v
 
     def query(self, x: Tensor) -> Tensor:
         """Rotated queries to memory, [b, hw, d], divided by sqrt(d)."""
@@ -193,11 +192,9 @@ class _Reader:
 
         Weights sum to 1, so that values are projected after they are summed, when they are few.
         """
-        key = self.layer.cross_attn_image.k_proj(keys)
-        spatial = key.shape[1] - pointers
-        area = len(self.cis)
-        maps = self._rotated(key[:, :spatial].unflatten(1, (spatial // area, area)))
-        key = torch.cat([maps.flatten(1, 2), key[:, spatial:]], dim=1)
+        key = self.layer.cross_attn_image.k_proj(keys).float()
+        spatial, area = key.shape[1] - pointers, len(self.cis)
+        _pairs(key[:, :spatial].reshape(len(key), -1, area, key.shape[2])).mul_(self.cis)
         scores = query @ key.transpose(1, 2)
         if keep is not None:
             scores = scores.masked_fill(~keep[:, None], -torch.inf)
@@ -209,8 +206,7 @@ class _Reader:
 
     def _rotated(self, x: Tensor) -> Tensor:
         """Axial rotary encoding of [..., hw, d]."""
-        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-        return torch.view_as_real(pairs * self.cis).flatten(-2).to(x.dtype)
+        return torch.view_as_real(_pairs(x.float()) * self.cis).flatten(-2)
 
 
 class _Decoder:
@@ -351,6 +347,11 @@ def _beside(maps: Iterable[nn.Linear | tuple[Tensor, Tensor]]) -> tuple[Tensor, 
     """Several maps of the same input as one, answers side by side."""
     pairs = [m if isinstance(m, tuple) else (m.weight, m.bias) for m in maps]
     return torch.cat([w for w, _ in pairs]), torch.cat([bias for _, bias in pairs])
+
+
+def _pairs(x: Tensor) -> Tensor:
+    """A view of [..., 2 d] as complex [..., d]."""
+    return torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
 
 
 def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
