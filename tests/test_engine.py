@@ -26,7 +26,7 @@ from vot_memory.policy import PolicySpec, Prompts, Selection, Write
 from vot_memory.registry import POLICIES, load_policy
 from vot_memory.tracking import Tracker
 
-EVERY_POLICY = POLICIES.keys() - {"replay"}  # which needs a file
+EVERY_POLICY = POLICIES.keys() - {"replay", "sam2rl"}  # which need files
 MARGIN = 1e-2  # masks may differ only where the logit is closer to zero than this
 
 

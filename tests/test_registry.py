@@ -17,7 +17,7 @@ def test_every_built_in_policy_keeps_the_interface():
     for name in registry.POLICIES:
         cls = registry.policy_class(name)
         assert cls.name == name
-        if name != "replay":  # needs a file
+        if name not in ("replay", "sam2rl"):  # which need files
             policy = registry.load_policy(name)
             assert isinstance(policy, MemoryPolicy)
             assert policy.spec.source

@@ -24,6 +24,7 @@ POLICIES = {
     "first": "vot_memory.policies.first:First",
     "random": "vot_memory.policies.random:Random",
     "replay": "vot_memory.policies.replay:Replay",
+    "sam2rl": "vot_memory.policies.sam2rl:Sam2RL",
     "samurai": "vot_memory.policies.samurai:Samurai",
     "dam4sam": "vot_memory.policies.dam4sam:Dam4Sam",
     "sam2long": "vot_memory.policies.sam2long:Sam2Long",

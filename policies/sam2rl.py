@@ -1,0 +1,143 @@
+"""SAM2RL: agents that were trained by PPO on the very videos they decide on (an oracle).
+
+"SAM2RL" (arXiv 2507.08548): an agent sees which frames are stored and which one comes, and either
+discards the new memory or lets it replace a stored one; the prompt is never replaced. Each agent
+is overfitted to one object of one video with its ground truth, so this shows what memory control
+could reach; it does not generalise. The bank fills by itself first. Agents play greedily.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vot_memory import reading
+from vot_memory.errors import InputError
+from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vot_memory.bank import Bank, Entry
+    from vot_memory.candidates import Candidates
+
+NO_AGENT = -1
+UNKNOWN = -1  # length of a stream
+
+
+@dataclass(frozen=True)
+class Sam2RLConfig:
+    """Options of SAM2RL.
+
+    Attributes:
+        agents: an agent's file, or a folder with one for every object.
+    """
+
+    agents: Path = Path()
+
+
+class Sam2RL(BasePolicy):
+    """Play what the agent of each object prefers, on the video and model it was trained on."""
+
+    name = "sam2rl"
+    Config = Sam2RLConfig
+    spec = PolicySpec(
+        source="SAM2RL (arXiv 2507.08548)",
+        parity="no release; protocol of the paper, agents trained here",
+    )
+
+    def __init__(self, config: Sam2RLConfig | None = None) -> None:
+        from vot_memory.learn.agents import find_agents
+
+        super().__init__(config)
+        place = Path(self.config.agents)
+        if place == Path():
+            raise InputError(
+                "Policy 'sam2rl' needs trained agents: give --set sam2rl.agents=FOLDER."
+            )
+        self.agents = find_agents(place)
+        self._rules = self.agents[0].card  # all read the bank alike
+        self._of = {(a.card.sequence, a.card.object): i for i, a in enumerate(self.agents)}
+        self.spec = dataclasses.replace(self.spec, slots=self._rules.slots)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The content of the agents names the policy, not where they stand."""
+        digests = "".join(sorted(agent.sha256 for agent in self.agents))
+        return {"agents_sha256": hashlib.sha256(digests.encode()).hexdigest()}
+
+    def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
+        """Remember the video's length and, from the prompt on, the agent of every row."""
+        length = UNKNOWN if num_frames is None else num_frames
+        return super().reset(rows, device, num_frames) | {
+            "num_frames": torch.full((rows,), length, dtype=torch.int64, device=device),
+            "agent": torch.full((rows,), NO_AGENT, dtype=torch.int64, device=device),
+        }
+
+    def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
+        """Look up the agents of these objects; refuse another setting."""
+        source = entry.source
+        if source is None:
+            raise InputError("Agents need to know which video they play: name the sequence.")
+        for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
+            if (source.sequence, name) not in self._of:
+                raise InputError(
+                    f"{self.config.agents} has no agent for object {name!r} of sequence "
+                    f"{source.sequence!r}: run the videos that agents were trained on."
+                )
+            number = self._of[source.sequence, name]
+            agent = self.agents[number]
+            card, length = agent.card, int(state["num_frames"][row])
+            for what, own, there in (
+                ("model", card.model, source.model),
+                ("image size", card.image_size, source.image_size),
+                ("a video length of", card.num_frames, card.num_frames if length < 0 else length),
+            ):
+                if own != there:
+                    raise InputError(
+                        f"{agent.path} was trained with {what} {own}, this run has {there}: run it "
+                        "in its own setting."
+                    )
+            if card.rows == "rank" and card.slots > bank.num_maskmem:
+                raise InputError(
+                    f"{agent.path} numbers {card.slots} slots by rank, the model has "
+                    f"{bank.num_maskmem} temporal rows: train with fewer, or with rows by offset."
+                )
+            state["agent"][row] = number
+
+    def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
+        """The whole bank."""
+        rules = self._rules
+        return reading.whole_bank(
+            bank, t, state["max_ptrs"], rows=rules.rows, pointers=rules.pointers
+        )
+
+    def write(
+        self, state: State, bank: Bank, candidates: Candidates, selection: Selection, t: Tensor
+    ) -> Write:
+        """Fill the bank, then play what each row's agent likes best."""
+        stored = reading.stored(bank)
+        filled = stored.sum(1)
+        slots = filled + 1
+        oldest_first = reading.in_order(bank, stored)
+        for row in (filled == bank.slots - 1).nonzero()[:, 0].tolist():
+            frames = bank.frame[row, stored[row]][None]
+            action = self._decide(int(state["agent"][row]), frames, int(t[row]))
+            slots[row] = DISCARD if action == 0 else oldest_first[row, action - 1]
+        return Write(slot=slots)
+
+    def _decide(self, number: int, frames: Tensor, t: int) -> int:
+        from vot_memory.learn.observation import index
+
+        agent = self.agents[number]
+        if t >= agent.card.length:
+            raise InputError(
+                f"{agent.path} was trained on {agent.card.length} frames from the prompt on and "
+                f"cannot decide on frame {t}: run the video it was trained on."
+            )
+        seen = index(frames.cpu(), t, agent.card.length)
+        return int(agent.network(seen)[0].argmax())

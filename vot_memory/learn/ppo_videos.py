@@ -1,0 +1,223 @@
+"""PPO on every video of a split: SAM2RL's experiment. Agents are oracles of the videos they saw.
+
+Each has a folder `seed0/<video>-<object>`: `state.pt`, the checkpoint, removed at the end;
+`progress.csv`, live, a row an iteration; `agent.safetensors`; `curve.csv`, which reports read;
+`best.json`, the best sampled decisions for `--policy replay`; and `result.json`, written last.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence as Seq
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.building import check_writable, write_atomically
+from vot_memory.engine import Engine
+from vot_memory.errors import InputError
+from vot_memory.learn.agents import AgentCard, save_agent
+from vot_memory.learn.clip import Clip, load_clip
+from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.ppo import Recipe, Training
+from vot_memory.learn.simulator import Rules, Simulator
+from vot_memory.policies.replay import Decisions, ReplayFile
+from vot_memory.progress import Progress, Silent
+from vot_memory.registry import load_policy
+from vot_memory.runner import parse_shard
+from vot_memory.tracking import Tracker
+
+if TYPE_CHECKING:
+    from vot_memory.backbone import Backbone
+    from vot_memory.datasets.sequence import Sequence
+    from vot_memory.policy import MemoryPolicy
+
+METHOD, SAMPLED = "ppo", "ppo-best-sampled"  # names of the curves
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training: the first object of a video, as SAM2RL takes it, and a seed."""
+
+    sequence: Sequence
+    seed: int
+
+    def folder(self, out: Path) -> Path:
+        """Where it stands."""
+        name = re.sub(r"[^\w.+@-]", "_", f"{self.sequence.name}-{self.sequence.objects[0].id}")
+        return out / f"seed{self.seed}" / name
+
+
+def run_ppo(
+    backbone: Backbone,
+    sequences: Seq[Sequence],
+    out: Path,
+    recipe: Recipe | None = None,
+    *,
+    seeds: Seq[int] = (0,),
+    rules: Rules | None = None,
+    shard: str = "1/1",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Train an agent on every video that has none yet.
+
+    Args:
+        backbone: the model, as trackers run it; training uses its fast arrangement.
+        sequences: the videos.
+        out: folder of all trainings.
+        recipe: how to train; its seed is replaced.
+        seeds: each makes a training of every video.
+        rules: how the bank is read.
+        shard: "i/n" trains every n-th video and seed, i = 1..n; processes may share `out`.
+        progress: what is told; a frame is an iteration.
+
+    Returns:
+        The `result.json` of all units of the shard.
+
+    Raises:
+        InputError: a video that cannot be trained on, a folder of another training, or a number
+            that is not finite.
+        OSError: `out` cannot be written to.
+        KeyboardInterrupt: stopped by hand; says how to go on.
+    """
+    check_writable(out)
+    recipe, rules, progress = recipe or Recipe(), rules or Rules(), progress or Silent()
+    part, parts = parse_shard(shard)
+    empty = next((sequence.name for sequence in sequences if not sequence.objects), None)
+    if empty is not None:
+        raise InputError(f"Sequence {empty} has no annotated object: leave it out.")
+    units = [Unit(sequence, seed) for seed in seeds for sequence in sequences][part - 1 :: parts]
+    results, done = [unit.folder(out) / "result.json" for unit in units], 0
+    try:
+        with progress.start(len(units)):
+            for unit, result in zip(units, results, strict=True):
+                own = Recipe(**{**asdict(recipe), "seed": unit.seed})
+                if result.exists():
+                    _check_same(result, backbone, own, rules)
+                    progress.skipped(unit.sequence.name)
+                else:
+                    _train(unit, backbone, own, rules, result, progress)
+                done += 1
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Stopped with {done} of {len(units)} trainings complete: give the same command again "
+            "to go on from the last iteration."
+        ) from None
+    return results
+
+
+def _train(
+    unit: Unit, backbone: Backbone, recipe: Recipe, rules: Rules, result: Path, progress: Progress
+) -> None:
+    folder, name = result.parent, unit.sequence.name
+    progress.unit(name, 1, recipe.iterations)
+    begun = time.perf_counter()
+    clip = load_clip(backbone, unit.sequence)
+    simulator = Simulator(clip, fast(backbone), rules)
+    baseline = float(simulator.quality(simulator.play(simulator.fifo()))[0])
+    training = Training(simulator, recipe, folder)
+    training.run(lambda row: progress.frame(int(row["iteration"])))
+    card = AgentCard(
+        **_setting(backbone, rules),
+        sequence=name,
+        object=clip.object,
+        num_frames=clip.num_frames,
+        length=len(clip),
+        hidden=recipe.hidden,
+        figures={k: training.curve[-1][k] for k in ("iteration", "steps", "passes", "entropy")},
+    )
+    save_agent(folder / "agent.safetensors", training.actor, card)
+    _write_replay(folder / "best.json", card, training.best_actions)
+    _write_curve(folder / "curve.csv", unit, training, baseline)
+    agent = load_policy("sam2rl", {"agents": folder / "agent.safetensors"})
+    best = load_policy("replay", {"file": folder / "best.json"})
+    last = training.curve[-1]
+    summary = {
+        **_setting(backbone, rules),
+        "sequence": name,
+        "object": clip.object,
+        "recipe": asdict(recipe),
+        "Q": {
+            "fifo": tracked_quality(backbone, clip, load_policy("fifo")),
+            "greedy": tracked_quality(backbone, clip, agent),
+            "best_sampled": tracked_quality(backbone, clip, best),
+            "best_sampled_simulated": training.best,
+            "mean_sampled_last": last["mean_Q"],
+        },
+        "steps": int(last["steps"]),
+        "passes": int(last["passes"]),
+        "entropy": last["entropy"],
+        "hit_rate": last["hit_rate"],
+    }
+    write_atomically(result, json.dumps(summary, indent=1) + "\n")
+    (folder / "state.pt").unlink(missing_ok=True)
+    progress.done(name, time.perf_counter() - begun)
+
+
+def tracked_quality(backbone: Backbone, clip: Clip, policy: MemoryPolicy) -> float:
+    """Clean Q of a policy in the tracker itself, one frame after the other, as it is run by users.
+
+    Args:
+        backbone: the model.
+        clip: the object and its video, encoded by it.
+        policy: any online policy.
+    """
+    tracker = Tracker(Engine(backbone), policy, num_frames=clip.num_frames, sequence=clip.sequence)
+    tracker.init(clip.features[0], {clip.object: clip.prompt})
+    truth = clip.truth.cpu().numpy()
+    valid = np.ones_like(truth) if clip.valid is None else clip.valid.cpu().numpy()
+    total = 0.0
+    for t in range(1, len(clip)):
+        mask = tracker.track(clip.features[t]).mask(clip.object) & valid[t]
+        if clip.scored[t]:
+            total += _overlap(mask, truth[t])
+    return total / clip.num_scored
+
+
+def _overlap(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    union = int((mask | truth).sum())
+    return float((mask & truth).sum() / union) if union else 1.0
+
+
+def _setting(backbone: Backbone, rules: Rules) -> dict[str, Any]:
+    return {"model": backbone.name, "image_size": backbone.image_size, **asdict(rules)}
+
+
+def _check_same(result: Path, backbone: Backbone, recipe: Recipe, rules: Rules) -> None:
+    """Refuse to count a training by other options as this one."""
+    try:
+        found = json.loads(result.read_text(encoding="utf-8"))
+        there = {k: found[k] for k in _setting(backbone, rules)} | found["recipe"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{result} is damaged: delete it and train again.") from error
+    own = _setting(backbone, rules) | asdict(recipe)
+    differs = [name for name, value in own.items() if there.get(name) != value]
+    if differs:
+        raise InputError(
+            f"{result} is of a training that differs in {', '.join(differs)}: give another folder "
+            "for these options."
+        )
+
+
+def _write_replay(path: Path, card: AgentCard, actions: list[int]) -> None:
+    """Decisions as a ReplayFile; the last frame's changes nothing."""
+    track = Decisions(sequence=card.sequence, object=card.object, actions=[*actions, 0])
+    common = {k: getattr(card, k) for k in ("model", "image_size", "slots", "rows", "pointers")}
+    write_atomically(path, ReplayFile(**common, tracks=[track]).model_dump_json() + "\n")
+
+
+def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:
+    """Best Q so far by forward passes: of the greedy policy, and of what was sampled."""
+    lines = ["method,sequence,seed,frames,Q,baseline"]
+    greedy = np.maximum.accumulate([row["greedy_Q"] for row in training.curve])
+    sampled = [row["best_sampled_Q"] for row in training.curve]
+    for method, found in ((METHOD, greedy), (SAMPLED, sampled)):
+        for row, quality in zip(training.curve, found, strict=True):
+            cells = (method, unit.sequence.name, unit.seed, int(row["passes"]))
+            lines.append(f"{','.join(map(str, cells))},{quality:.9g},{baseline:.9g}")
+    write_atomically(path, "\n".join(lines) + "\n")
