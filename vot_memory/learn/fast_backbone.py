@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from vot_memory.backbone import Backbone, Features, Heads
 
+_WIDE = 64  # channels from which convolutions and norms run faster with channels last
+
 
 def fast(backbone: Backbone) -> Backbone:
     """The same model, weights shared, arranged for many rows of one picture."""
@@ -194,7 +196,7 @@ class _Reader:
         """
         key = self.layer.cross_attn_image.k_proj(keys).float()
         spatial, area = key.shape[1] - pointers, len(self.cis)
-        _pairs(key[:, :spatial].reshape(len(key), -1, area, key.shape[2])).mul_(self.cis)
+        _pairs(key[:, :spatial].view(len(key), -1, area, key.shape[2])).mul_(self.cis)
         scores = query @ key.transpose(1, 2)
         if keep is not None:
             scores = scores.masked_fill(~keep[:, None], -torch.inf)
@@ -223,7 +225,7 @@ class _Decoder:
         pe = backbone._image_pe.flatten(2).transpose(1, 2)
         self.blocks = [_Block(block, pe) for block in self.transformer.layers]
         last = self.transformer.final_attn_token_to_image
-        self.last = _beside([last.k_proj, last.v_proj])
+        self.last, self.last_heads = _beside([last.k_proj, last.v_proj]), _Heads(last)
         self.last_pe = F.linear(pe, last.k_proj.weight)
         # Transposed convolutions of stride 2 are a product per pixel: [in, 2, 2, out].
         first, _, _, second, _ = decoder.output_upscaling
@@ -255,7 +257,7 @@ class _Decoder:
         both = F.linear(keys, *self.last)
         d = last.internal_dim
         query = last.q_proj(x + self.tokens)
-        seen = _attended(query, both[..., :d] + self.last_pe, both[..., d:], last.num_heads)
+        seen = self.last_heads.to_pixels(query, both[..., :d] + self.last_pe, both[..., d:])
         return self.transformer.norm_final_attn(x + last.out_proj(seen)), keys
 
     def _masks(self, tokens: Tensor, keys: Tensor, picture: _Picture) -> Tensor:
@@ -280,7 +282,7 @@ class _Block:
         self.weight, bias = _beside([down.k_proj, down.v_proj, up.q_proj])
         placed = [F.linear(pe, down.k_proj.weight), F.linear(pe, up.q_proj.weight)]
         table = torch.cat([placed[0], torch.zeros_like(placed[0]), placed[1]], dim=-1)
-        self.table = table + bias
+        self.table, self.down, self.up = table + bias, _Heads(down), _Heads(up)
 
     def __call__(self, x: Tensor, keys: Tensor, token_pe: Tensor) -> tuple[Tensor, Tensor]:
         block, down = self.block, self.block.cross_attn_token_to_image
@@ -290,11 +292,12 @@ class _Block:
         else:
             q = x + token_pe
             x = block.norm1(x + block.self_attn(q=q, k=q, v=x))
-        key, value, asked = (F.linear(keys, self.weight) + self.table).split(d, dim=-1)
-        seen = _attended(down.q_proj(x + token_pe), key, value, down.num_heads)
+        mixed = F.linear(keys, self.weight) + self.table
+        key, value, asked = mixed[..., :d], mixed[..., d : 2 * d], mixed[..., 2 * d :]
+        seen = self.down.to_pixels(down.q_proj(x + token_pe), key, value)
         x = block.norm2(x + down.out_proj(seen))
         x = block.norm3(x + block.mlp(x))
-        told = _attended(asked, up.k_proj(x + token_pe), up.v_proj(x), up.num_heads)
+        told = self.up.to_tokens(asked, up.k_proj(x + token_pe), up.v_proj(x))
         return x, block.norm4(keys + up.out_proj(told))
 
 
@@ -305,17 +308,13 @@ class _Encoder:
         self.encoder = encoder
         *stages, self.embed = encoder.mask_downsampler.encoder
         self.stages = list(zip(*[iter(stages)] * 3, strict=True))
-        # A norm subtracts the mean over channels: that of a convolution is one of its weights.
-        self.centred = [
-            (c.weight - c.weight.mean(0), c.bias - c.bias.mean()) for c, _, _ in self.stages
-        ]
+        self.centred = [_centred(conv) for conv, _, _ in self.stages]
 
     def __call__(self, projected: Tensor, mask: Tensor) -> Tensor:
         """[1, h, w, C] and [b, 1, 16h, 16w] to [b, mem_dim, h, w]."""
         for (conv, norm, activate), (weight, bias) in zip(self.stages, self.centred, strict=True):
             y = F.conv2d(mask, weight, bias, conv.stride, conv.padding)
-            power = y.square().mean(1, keepdim=True)
-            y = y * torch.rsqrt(power + norm.eps)
+            y = y * torch.rsqrt(y.square().mean(1, keepdim=True) + norm.eps)
             mask = activate(y * norm.weight[:, None, None] + norm.bias[:, None, None])
         x = _pointwise(self.embed, mask.permute(0, 2, 3, 1)) + projected
         x = self.encoder.fuser.proj(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
@@ -349,9 +348,18 @@ def _beside(maps: Iterable[nn.Linear | tuple[Tensor, Tensor]]) -> tuple[Tensor, 
     return torch.cat([w for w, _ in pairs]), torch.cat([bias for _, bias in pairs])
 
 
+def _centred(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """The convolution less its mean over channels, which the norm after it would subtract."""
+    assert conv.bias is not None
+    weight, bias = conv.weight - conv.weight.mean(0), conv.bias - conv.bias.mean()
+    if len(weight) >= _WIDE:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    return weight, bias
+
+
 def _pairs(x: Tensor) -> Tensor:
     """A view of [..., 2 d] as complex [..., d]."""
-    return torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
+    return torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
 
 
 def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -359,12 +367,37 @@ def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return F.linear(x, conv.weight.flatten(1), conv.bias)
 
 
-def _attended(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-    """Attention of [b or 1, n, d] to [b, m, d], heads side by side."""
-    b = max(len(query), len(key))
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    out = F.scaled_dot_product_attention(q.expand(b, -1, -1, -1), k, v)
-    return out.transpose(1, 2).flatten(2)
+class _Heads:
+    """Attention of many small heads between n tokens and m pixels, in two products a row.
+
+    Tokens are spread: h copies, each with one head's channels and 0 elsewhere, so that a product
+    over all channels is one over a head. n is small enough for that to cost less than h products.
+    """
+
+    def __init__(self, attention: Any) -> None:
+        self.heads, d = attention.num_heads, attention.internal_dim
+        self.scale = (d // self.heads) ** -0.5
+        own = torch.eye(self.heads, device=attention.q_proj.weight.device)
+        self.own = own.repeat_interleave(d // self.heads, dim=1)[:, None]  # [h, 1, d]
+
+    def to_pixels(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Tokens [b or 1, n, d] attend to pixels [b, m, d]; [b, n, d]."""
+        weights = (self._spread(query) * self.scale) @ key.transpose(1, 2)
+        mixed = weights.softmax(-1) @ value
+        split = mixed.view(len(mixed), self.heads, -1, mixed.shape[2])
+        out: Tensor = (split * self.own).sum(1)
+        return out
+
+    def to_tokens(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Pixels [b, m, d] attend to tokens [b, n, d]; [b, m, d]."""
+        weights = (self._spread(key) * self.scale) @ query.transpose(1, 2)
+        b, _, m = weights.shape
+        weights = weights.view(b, self.heads, -1, m).softmax(2).flatten(1, 2)
+        out: Tensor = weights.transpose(1, 2) @ self._spread(value)
+        return out
+
+    def _spread(self, tokens: Tensor) -> Tensor:
+        return (tokens[:, None] * self.own).flatten(1, 2)
 
 
 def _plain(attention: Any) -> bool:
