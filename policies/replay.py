@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vot_memory.candidates import Candidates
 
 NO_DECISION = -1
+UNKNOWN = 0  # length of a stream
 
 
 class Decisions(BaseModel):
@@ -35,12 +36,14 @@ class Decisions(BaseModel):
     Attributes:
         sequence: name of the video. object: id of the object.
         actions: one for every frame from the first on which the bank is full.
+        num_frames: length of the whole video; None in files that do not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     sequence: str
     object: str
     actions: list[Annotated[int, Field(ge=0, le=15)]]
+    num_frames: int | None = None
 
 
 class ReplayFile(BaseModel):
@@ -98,7 +101,9 @@ class Replay(BasePolicy):
     def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
         """Room for the decisions of every row."""
         decisions = torch.full((rows, self._longest), NO_DECISION, dtype=torch.int8, device=device)
-        return super().reset(rows, device, num_frames) | {"decisions": decisions}
+        length = torch.full((rows,), num_frames or UNKNOWN, dtype=torch.int64, device=device)
+        own = {"decisions": decisions, "num_frames": length}
+        return super().reset(rows, device, num_frames) | own
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
         """Look up what was recorded for this object; refuse another setting."""
@@ -119,14 +124,21 @@ class Replay(BasePolicy):
                 f"{self.config.file} numbers {file.slots} slots by rank, the model has "
                 f"{bank.num_maskmem} temporal rows: record it with fewer, or with rows by offset."
             )
-        found = {(d.sequence, d.object): d.actions for d in file.tracks}
+        found = {(d.sequence, d.object): d for d in file.tracks}
         for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
             if (source.sequence, name) not in found:
                 raise InputError(
                     f"{self.config.file} has no decisions for object {name!r} of sequence "
                     f"{source.sequence!r}: replay the videos it was recorded on."
                 )
-            actions = torch.tensor(found[source.sequence, name], dtype=torch.int8)
+            recorded = found[source.sequence, name]
+            length = int(state["num_frames"][row])
+            if UNKNOWN != length != (recorded.num_frames or length):
+                raise InputError(
+                    f"{self.config.file} was recorded on {recorded.num_frames} frames of sequence "
+                    f"{source.sequence!r}, which has {length} here: replay it on the same video."
+                )
+            actions = torch.tensor(recorded.actions, dtype=torch.int8)
             state["decisions"][row, : len(actions)] = actions
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:

@@ -1,0 +1,99 @@
+"""How well decisions could do, with more and more knowledge that a tracker does not have.
+
+hindsight   best found: knows the future and the truth; a lower bound of the best decisions
+causal      stores a frame if its own overlap with the truth is above a bound, replaces the oldest
+fifo        SAM 2's rule, and whatever else is deployable
+choice      FIFO, with the best of the three masks by truth
+memory      FIFO, with the true masks written to memory
+both        FIFO, with both
+
+The first three differ in decisions, the last three in the tracker's parts: kept apart by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.backbone import Backbone
+from vot_memory.learn.clip import Clip
+from vot_memory.learn.simulator import Privilege, Rules, Simulator
+
+BOUNDS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+@dataclass(frozen=True)
+class Causal:
+    """A rule that knows the truth of the current frame, not the future.
+
+    Attributes:
+        bound: a frame is stored if its overlap q is above.
+        absent: frames without the object are stored too, if the prediction is empty (q is 1).
+    """
+
+    bound: float = 0.5
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """One ceiling of one object: `ceiling` is its name, `quality` clean Q in the simulator."""
+
+    sequence: str
+    object: str
+    ceiling: str
+    quality: float
+
+
+RULES = tuple(Causal(bound, absent) for absent in (False, True) for bound in BOUNDS)
+
+
+def causal(sim: Simulator, rules: Sequence[Causal]) -> NDArray[np.float64]:
+    """Clean Q of causal rules, float64 [len(rules)]; all are played together."""
+    bound = np.array([rule.bound for rule in rules])
+    absent = np.array([rule.absent for rule in rules])
+    states = sim.start(len(rules))
+    while not sim.finished(states):
+        stores = (sim.overlap(states.node) > bound) & (absent | bool(sim.clip.visible[states.t]))
+        states = sim.advance(states, stores.astype(np.int64))
+    return sim.quality(states)
+
+
+def choose_causal(sims: Sequence[Simulator], rules: Sequence[Causal] = RULES) -> Causal:
+    """The rule with the best mean Q: to be chosen on videos that nothing is judged by."""
+    mean = np.mean([causal(sim, rules) for sim in sims], axis=0)
+    return rules[int(mean.argmax())]
+
+
+def ceilings(
+    clip: Clip,
+    backbone: Backbone,
+    rule: Causal,
+    *,
+    hindsight: float | None = None,
+    rules: Rules | None = None,
+) -> list[Ceiling]:
+    """All ceilings of one object.
+
+    Args:
+        clip: the object.
+        backbone: the model.
+        rules: of the bank.
+        rule: the causal rule, chosen elsewhere.
+        hindsight: best Q found by search; None leaves it out.
+    """
+    plain = Simulator(clip, backbone, rules)
+    quality = {} if hindsight is None else {"hindsight": hindsight}
+    quality["causal"] = float(causal(plain, [rule])[0])
+    for name, privilege in (
+        ("fifo", Privilege()),
+        ("choice", Privilege(choice=True)),
+        ("memory", Privilege(memory=True)),
+        ("both", Privilege(choice=True, memory=True)),
+    ):
+        sim = Simulator(clip, backbone, rules, privilege=privilege)
+        quality[name] = float(sim.quality(sim.play(sim.fifo()))[0])
+    return [Ceiling(clip.sequence, clip.object, name, q) for name, q in quality.items()]

@@ -1,0 +1,286 @@
+"""Search a split: one unit a video, object, method and seed; what is finished is skipped."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vot_memory.backbone import Backbone, Features
+from vot_memory.building import check_writable
+from vot_memory.datasets.prompts import prompt_from_truth
+from vot_memory.datasets.sequence import ObjectTrack, Sequence
+from vot_memory.datasets.splits import Split, load_split
+from vot_memory.engine import Engine
+from vot_memory.errors import InputError, unknown
+from vot_memory.learn.clip import Clip, load_clip
+from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.search import METHODS, search
+from vot_memory.learn.search.trials import Found
+from vot_memory.learn.search.units import (
+    FIFO,
+    Setting,
+    Unit,
+    path_of,
+    read_units,
+    recorded,
+    rules_of,
+    write_derived,
+    write_unit,
+)
+from vot_memory.learn.simulator import Counts, Rules, Simulator
+from vot_memory.metrics.vots import frame_overlaps, object_scores
+from vot_memory.models import load_model
+from vot_memory.policies.replay import Replay, ReplayConfig, ReplayFile
+from vot_memory.progress import Progress, Silent
+from vot_memory.runner import parse_shard, share
+from vot_memory.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What to search.
+
+    Attributes:
+        split: name of a split, or a folder. methods: names in `METHODS`.
+        budget: forward passes for each object, method and seed.
+        out: folder of the results.
+        seeds: one unit each. limit: the first so many videos. shard: "i/n" of them.
+        model: None is the split's default. checkpoint: its weights.
+        rules: of the bank. batch: rows of one forward pass.
+        data: folder of published data sets.
+        image_size, device, dtype, compile: as `vot_memory.models.load_model` takes them.
+    """
+
+    split: str
+    methods: tuple[str, ...]
+    budget: int
+    out: Path
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    shard: str = "1/1"
+    model: str | None = None
+    checkpoint: Path | None = None
+    rules: Rules = field(default_factory=Rules)
+    batch: int = 8
+    data: Path | None = None
+    image_size: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.methods:
+            raise InputError("No method was named: give at least one with --method NAME.")
+        for method in self.methods:
+            if method not in METHODS:
+                raise unknown("method", method, METHODS)
+        if not self.seeds or min(self.seeds) < 0:
+            raise InputError(f"Seeds {self.seeds} are no list of numbers from 0 up: give some.")
+        parse_shard(self.shard)
+
+
+@dataclass
+class SearchReport:
+    """What a search did.
+
+    Attributes:
+        out: the folder. done: units that were searched. skipped: those that were complete.
+        failed: (object, reason) of those that cannot be searched.
+    """
+
+    out: Path
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """1 if anything failed, else 0."""
+        return 1 if self.failed else 0
+
+
+def run_search(settings: SearchSettings, progress: Progress | None = None) -> SearchReport:
+    """Search all objects of a split; replay every outcome at batch 1 before it counts.
+
+    Raises:
+        InputError: names, weights or data that do not exist or fit, a folder of another setting,
+            or an answer of the model that is no number.
+        KeyboardInterrupt: stopped by hand, after whole units; says how to go on.
+    """
+    progress = progress or Silent()
+    split = load_split(settings.split, limit=settings.limit, data=settings.data)
+    videos = share(split.sequences, settings.shard)
+    longest = max((len(video) for video in videos), default=0)
+    if settings.budget < longest:
+        raise InputError(
+            f"A budget of {settings.budget} forward passes does not pay for one rollout of a video "
+            f"of {longest} frames: give at least {longest}."
+        )
+    backbone = load_model(
+        settings.model or split.default_model,
+        settings.checkpoint,
+        device=settings.device,
+        dtype=settings.dtype,
+        compile=settings.compile,
+        image_size=settings.image_size,
+    )
+    setting = _setting(settings, split, backbone)
+    read_units(settings.out, setting)
+    check_writable(settings.out / "runs")
+    todo = [(video, track) for video in videos for track in video.objects]
+    report = SearchReport(settings.out)
+    per_object = len(settings.methods) * len(settings.seeds)
+    try:
+        with progress.start(len(todo) * per_object):
+            for video, track in todo:
+                _search_object(video, track, backbone, settings, setting, progress, report)
+    except KeyboardInterrupt:
+        complete = len(report.done) + len(report.skipped)
+        raise KeyboardInterrupt(
+            f"Stopped with {complete} of {len(todo) * per_object} searches complete: give the same "
+            "command again to go on from there."
+        ) from None
+    if units := read_units(settings.out, setting):
+        write_derived(settings.out, units)
+    return report
+
+
+def replayed(
+    backbone: Backbone,
+    video: Sequence,
+    track: ObjectTrack,
+    features: tuple[Features, ...],
+    file: ReplayFile,
+) -> float:
+    """Clean Q of decisions played alone by policy `replay` in the tracker: what counts.
+
+    Args:
+        backbone: the model.
+        video: the video.
+        track: the object.
+        features: encoded pictures from the object's prompt on.
+        file: decisions of this object at least.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "replay.json"
+        path.write_text(file.model_dump_json())
+        policy = Replay(ReplayConfig(path))
+    tracker = Tracker(Engine(backbone), policy, num_frames=len(video), sequence=video.name)
+    prompt = prompt_from_truth(track, "mask", video.size)
+    answers = [tracker.init(features[0], {track.id: prompt})]
+    answers += [tracker.track(picture) for picture in features[1:]]
+    masks = [None] * track.first_frame + [answer.mask(track.id) for answer in answers]
+    overlaps = frame_overlaps(masks, track.rles, first_frame=track.first_frame, ignore=video.ignore)
+    quality = object_scores(overlaps).quality
+    assert quality is not None  # noqa: S101 - a clip has scored frames
+    return quality
+
+
+# ---- parts -----------------------------------------------------------------------------------
+
+
+def _setting(settings: SearchSettings, split: Split, backbone: Backbone) -> Setting:
+    return Setting(
+        model=backbone.name,
+        image_size=backbone.image_size,
+        dtype=str(backbone.dtype).removeprefix("torch."),
+        slots=settings.rules.slots,
+        rows=settings.rules.rows,
+        pointers=settings.rules.pointers,
+        dataset=split.name,
+        dataset_digest=split.digest,
+        budget=settings.budget,
+    )
+
+
+def _search_object(
+    video: Sequence,
+    track: ObjectTrack,
+    backbone: Backbone,
+    settings: SearchSettings,
+    setting: Setting,
+    progress: Progress,
+    report: SearchReport,
+) -> None:
+    """All methods and seeds of one object, encoded once."""
+    clip: Clip | None = None
+    for method in settings.methods:
+        for seed in settings.seeds:
+            path = path_of(settings.out, video.name, track.id, method, seed)
+            if path.exists():
+                report.skipped.append(path.stem)
+                progress.skipped(path.stem)
+                continue
+            progress.unit(path.stem, 1, settings.budget)
+            start = time.perf_counter()
+            if clip is None:
+                try:
+                    clip = load_clip(backbone, video, track)
+                except InputError as error:
+                    report.failed.append((path.stem, str(error)))
+                    progress.failed(path.stem, str(error))
+                    return
+                baseline = _replay(backbone, video, track, clip, setting, [FIFO] * len(clip))
+            found = _find(clip, backbone, settings, setting, method, seed, progress)
+            actions = found.actions.tolist()
+            unit = Unit(
+                setting=setting,
+                sequence=video.name,
+                object=track.id,
+                objects=len(video.objects),
+                num_frames=len(video),
+                first_frame=track.first_frame,
+                method=method,
+                seed=seed,
+                actions=actions,
+                quality=_replay(backbone, video, track, clip, setting, actions),
+                simulated=found.quality,
+                baseline=baseline,
+                curve=list(found.curve),
+                asked=found.counts.asked,
+                passes=found.counts.passes,
+                encoded=found.counts.encoded,
+            )
+            write_unit(settings.out, unit)
+            write_derived(settings.out, read_units(settings.out, setting))
+            report.done.append(path.stem)
+            progress.done(path.stem, time.perf_counter() - start)
+
+
+def _find(
+    clip: Clip,
+    backbone: Backbone,
+    settings: SearchSettings,
+    setting: Setting,
+    method: str,
+    seed: int,
+    progress: Progress,
+) -> Found:
+    """One search; nothing, where the object is there too briefly for a decision."""
+    if len(clip) - 1 <= setting.slots:
+        return Found(np.zeros(0, np.int64), 0.0, 0.0, (), Counts())
+    sim = Simulator(clip, fast(backbone), rules_of(setting), batch=settings.batch)
+    return search(sim, method, setting.budget, seed, progress.frame)
+
+
+def _replay(
+    backbone: Backbone,
+    video: Sequence,
+    track: ObjectTrack,
+    clip: Clip,
+    setting: Setting,
+    actions: list[int],
+) -> float:
+    decisions = recorded(
+        video.name,
+        track.id,
+        actions,
+        frames=len(clip),
+        num_frames=len(video),
+        slots=setting.slots,
+    )
+    return replayed(backbone, video, track, clip.features, setting.file([decisions]))

@@ -1,0 +1,193 @@
+"""What a search leaves in its folder: a file a unit, and what is derived from all of them.
+
+OUT/runs/<video>-<object>-<method>-s<seed>.json
+OUT/curves.csv     budget curves, as `reports.tables.curves` reads them
+OUT/replay.json    the best decisions found for every object, as policy `replay` plays them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vot_memory.building import write_atomically
+from vot_memory.errors import InputError
+from vot_memory.learn.simulator import Rules
+from vot_memory.policies.replay import Decisions, ReplayFile
+
+VERSION = 1  # raised when a method finds other decisions than before
+FIFO = 1  # the action that replaces the oldest memory
+
+
+class Setting(BaseModel):
+    """What all units of a folder share.
+
+    Attributes:
+        model: name and weights hash. image_size: pixels. dtype: precision.
+        slots, rows, pointers: the rules of the bank (see `Rules`).
+        dataset: name of the split. dataset_digest: of its content.
+        budget: forward passes of each unit. version: of the methods.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = 1
+    model: str
+    image_size: int
+    dtype: str
+    slots: int
+    rows: Literal["rank", "offset"]
+    pointers: Literal["recent", "bank"]
+    dataset: str
+    dataset_digest: str
+    budget: int
+    version: int = VERSION
+
+    def file(self, tracks: Iterable[Decisions]) -> ReplayFile:
+        """Decisions that were found in this setting."""
+        return ReplayFile(
+            model=self.model,
+            image_size=self.image_size,
+            slots=self.slots,
+            rows=self.rows,
+            pointers=self.pointers,
+            tracks=list(tracks),
+        )
+
+
+class Unit(BaseModel):
+    """What one method found for one object with one seed.
+
+    Attributes:
+        objects: how many the video has. num_frames: of the whole video.
+        first_frame: of the object's prompt.
+        actions: the decisions D of the frames `slots` ... T - 2 from the prompt.
+        quality: clean Q of the tracker that replays them alone. simulated: of the simulator.
+        baseline: as `quality`, of FIFO.
+        curve: (forward passes spent, best simulated Q).
+        asked, passes, encoded: see `Counts`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    setting: Setting
+    sequence: str
+    object: str
+    objects: int
+    num_frames: int
+    first_frame: int
+    method: str
+    seed: int
+    actions: list[int]
+    quality: float
+    simulated: float
+    baseline: float
+    curve: list[tuple[int, float]]
+    asked: int
+    passes: int
+    encoded: int
+
+    @property
+    def label(self) -> str:
+        """Name of the object's curve: the video's, where it is the only one."""
+        return self.sequence if self.objects == 1 else f"{self.sequence}/{self.object}"
+
+    def decisions(self, *, fifo: bool = False) -> Decisions:
+        """As a replay file has them, or FIFO's instead."""
+        actions = [FIFO] * len(self.actions) if fifo else self.actions
+        return recorded(
+            self.sequence,
+            self.object,
+            actions,
+            frames=self.num_frames - self.first_frame,
+            num_frames=self.num_frames,
+            slots=self.setting.slots,
+        )
+
+
+def recorded(
+    sequence: str, name: str, actions: list[int], *, frames: int, num_frames: int, slots: int
+) -> Decisions:
+    """Decisions of an object that is there for `frames`; the last frame's changes nothing: 0."""
+    every = [*actions, 0][: max(frames - slots, 0)]
+    return Decisions(sequence=sequence, object=name, actions=every, num_frames=num_frames)
+
+
+def path_of(out: Path, sequence: str, name: str, method: str, seed: int) -> Path:
+    """The file of a unit."""
+    return out / "runs" / f"{sequence}-{name}-{method}-s{seed}.json"
+
+
+def write_unit(out: Path, unit: Unit) -> None:
+    """Write a finished unit whole or not at all."""
+    path = path_of(out, unit.sequence, unit.object, unit.method, unit.seed)
+    write_atomically(path, unit.model_dump_json(indent=1) + "\n")
+
+
+def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
+    """All finished units of a folder, by video, object, method and seed.
+
+    Raises:
+        InputError: a file is damaged, or its setting is not the given one.
+    """
+    paths = [path for path in (out / "runs").glob("*.json") if not path.name.startswith(".")]
+    units = [_read(path) for path in sorted(paths)]
+    for path, unit in zip(sorted(paths), units, strict=True):
+        wanted = setting or units[0].setting
+        if differs := [n for n in Setting.model_fields if _at(unit, n) != getattr(wanted, n)]:
+            name = differs[0]
+            raise InputError(
+                f"{path} was found with {name} {_at(unit, name)}, here it is "
+                f"{getattr(wanted, name)}: give another --out, or the same setting."
+            )
+    return sorted(units, key=lambda u: (u.sequence, u.object, u.method, u.seed))
+
+
+def write_derived(out: Path, units: list[Unit]) -> None:
+    """Write curves.csv and replay.json anew from all finished units."""
+    lines = ["method,sequence,seed,frames,Q,baseline"]
+    lines += [
+        f"{u.method},{u.label},{u.seed},{frames},{quality:.6f},{u.baseline:.6f}"
+        for u in units
+        for frames, quality in u.curve
+    ]
+    write_atomically(out / "curves.csv", "\n".join(lines) + "\n")
+    best = [_best(list(group)) for group in _by_object(units)]
+    file = units[0].setting.file(best)
+    write_atomically(out / "replay.json", file.model_dump_json(indent=1) + "\n")
+
+
+def rules_of(setting: Setting) -> Rules:
+    """The rules of the simulator."""
+    return Rules(setting.slots, setting.rows, setting.pointers)
+
+
+def _best(units: list[Unit]) -> Decisions:
+    """Of the units of one object; FIFO's own decisions if none is better."""
+    best = max(units, key=lambda unit: unit.quality)
+    return best.decisions(fifo=best.quality <= best.baseline)
+
+
+def _by_object(units: list[Unit]) -> Iterable[list[Unit]]:
+    groups: dict[tuple[str, str], list[Unit]] = {}
+    for unit in units:
+        groups.setdefault((unit.sequence, unit.object), []).append(unit)
+    return groups.values()
+
+
+def _at(unit: Unit, name: str) -> object:
+    return getattr(unit.setting, name)
+
+
+def _read(path: Path) -> Unit:
+    try:
+        return Unit.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({error.strerror}): make it readable.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{path} is damaged ({where}: {first['msg']}): delete it and search again."
+        ) from error
