@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from vot_memory.backbone import Backbone
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError, unknown
-from vot_memory.learn import observation
+from vot_memory.learn import features
 from vot_memory.learn.clip import Clip, load_clip
+from vot_memory.learn.observation import index
 from vot_memory.learn.simulator import Rules, Simulator, States
 from vot_memory.models import load_model
 
@@ -76,7 +77,8 @@ class MemoryEnv(gymnasium.Env[Array, np.int64]):
     oldest to newest. All actions are valid at all times: the prompt is not among them, and while
     the bank fills none is asked.
 
-    Observations are float32: `index` is Box [T], `features` is Box [slots + 1, F].
+    Observations are float32: `index` is Box [T]; `features` is Box [slots + 1, F], one token for
+    the prompt, every memory from oldest to newest, and the new one (`vot_memory.learn.features`).
 
     Info: `t`, the frame that is decided, counted from the prompt; `q`, its overlap with the truth;
     `frames`, int32 [slots - 1], the frames stored, oldest first. After the last step also `quality`
@@ -235,10 +237,10 @@ class _Game:
     def observe(self, states: States) -> NDArray[np.float32]:
         sim = self.simulator
         if self._features:
-            seen = observation.features(sim, states)
+            seen = features.tokens(features.scene(sim, states))
         else:
             frames = torch.from_numpy(sim.frame(states.bank)).long()
-            seen = observation.index(frames, states.t, len(sim.clip))
+            seen = index(frames, states.t, len(sim.clip))
         result: NDArray[np.float32] = seen.cpu().numpy()
         return result
 
@@ -258,7 +260,6 @@ class _Game:
 
 def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Options) -> Simulator:
     """The simulator that the options ask for."""
-    features = options.get("observation") == "features"
     if isinstance(split, Simulator):
         own = sorted(set(options) - {"observation", "cache"})
         if own:
@@ -280,7 +281,7 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
         model,
         _rules(options),
         batch=options.get("batch", min(episodes, 32)),
-        describe=observation.describe if features else None,
+        describe=features.describe if options.get("observation") == "features" else None,
     )
 
 
