@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.errors import InputError, unknown
-from vot_memory.reports.tables.ranks import UNRANKED
+from vot_memory.reports.tables.ranks import PRIVILEGED
 
 if TYPE_CHECKING:
     from vot_memory.reports.gather import Section
@@ -45,7 +45,7 @@ def choose(section: Section, count: int, names: Sequence[str]) -> tuple[str, ...
 def _spread(section: Section) -> dict[str, float]:
     """Largest minus smallest Q of the ranked runs on each video where there is one."""
     rows = section.table.sequences
-    quality = rows[~rows["policy"].isin(UNRANKED)].dropna(subset="Q").groupby("sequence")["Q"]
+    quality = rows[~rows["policy"].isin(PRIVILEGED)].dropna(subset="Q").groupby("sequence")["Q"]
     gaps = quality.max() - quality.min()
     return {str(name): round(float(gap), 9) for name, gap in gaps.items()}  # equal ones are ties
 

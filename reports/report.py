@@ -16,17 +16,19 @@ from vot_memory.errors import InputError, unknown
 from vot_memory.reports.gather import Gathered, Section, gather
 from vot_memory.reports.highlights import choose
 from vot_memory.reports.pages import html, markdown
-from vot_memory.reports.pages.files import write_tables
+from vot_memory.reports.pages.files import write_study, write_tables
 from vot_memory.reports.pages.panels import ROOM
-from vot_memory.reports.pages.shown import PagePlot, Sheet, Shown
+from vot_memory.reports.pages.shown import PagePlot, PageStudy, Sheet, Shown
 from vot_memory.reports.pictures.strips import make_strip
 from vot_memory.reports.plots.canvas import FORMATS, row_styles, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
-from vot_memory.reports.plots.figures import PLOTS
+from vot_memory.reports.plots.figures import PLOTS, STUDY_PLOTS
 from vot_memory.reports.plots.inline import inline_svg
 from vot_memory.reports.plots.memory import memory_plot
 from vot_memory.reports.plots.strip import strip_plot
 from vot_memory.reports.tables.curves import Curves, read_curves
+from vot_memory.reports.tables.studies import read_studies
+from vot_memory.reports.tables.study import Study
 from vot_memory.reports.tables.table import Table
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Wanted:
             differ most.
         sequences: videos that get pictures in any case.
         curves: CSV files of search and training (`tables.curves.read_curves`).
+        studies: CSV files of what studies found (`tables.studies.read_studies`).
         formats: files of each plot, of `FORMATS`.
         room: bytes of the page's panels together, see `html.render`.
 
@@ -80,6 +83,7 @@ class Wanted:
     pictures: int = PICTURES
     sequences: tuple[str, ...] = ()
     curves: tuple[Path, ...] = ()
+    studies: tuple[Path, ...] = ()
     formats: tuple[str, ...] = FORMATS
     room: int = ROOM
 
@@ -118,7 +122,8 @@ def write_report(
 
     Raises:
         InputError: there are no finished results, the baseline's name or that of a video is
-            unknown, a record or a file of curves is damaged, or `out` holds something else.
+            unknown, a record or a file of curves or of a study is damaged, or `out` holds
+            something else.
         OSError: `out` cannot be written.
     """
     wanted = wanted or Wanted()
@@ -127,6 +132,7 @@ def write_report(
     check_writable(place)
     remove_stale(place)
     curves = read_curves(wanted.curves) if wanted.curves else None
+    studies = read_studies(wanted.studies)
     say("scoring")
     gathered = gather(
         results_root, split, baseline, toolkit_compatible=toolkit_compatible, jf=jf, data=data
@@ -136,7 +142,7 @@ def write_report(
         # A letter that the font has not is drawn as a box; a line for each is no help.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         building.mkdir(parents=True)
-        _Builder(building, wanted, say).write(gathered, chosen, curves)
+        _Builder(building, wanted, say).write(gathered, chosen, curves, studies)
         names = sorted(path.relative_to(building) for path in building.rglob("*") if path.is_file())
         _swap(building, place)
     return Report(out, gathered, tuple(out / name for name in names if name.name != MARKER))
@@ -168,7 +174,11 @@ class _Builder:
     say: Callable[[str], None]
 
     def write(
-        self, gathered: Gathered, chosen: Seq[tuple[str, ...]], curves: Curves | None
+        self,
+        gathered: Gathered,
+        chosen: Seq[tuple[str, ...]],
+        curves: Curves | None,
+        studies: Seq[Study],
     ) -> None:
         """Write everything; `chosen` are the videos of each section that get pictures."""
         (self.folder / MARKER).write_text("A report of vot-memory; replaced by the next one.\n")
@@ -176,10 +186,11 @@ class _Builder:
         for i, (section, videos) in enumerate(zip(gathered.sections, chosen, strict=True)):
             shown.append(self._section(section, videos, "" if i == 0 else f"-{i + 1}"))
         further = [] if curves is None else self._curves(curves)
+        found = [self._study(study) for study in studies]
         self.say("writing the page")
-        page = html.render(gathered, shown, further, room=self.wanted.room)
+        page = html.render(gathered, shown, further, found, room=self.wanted.room)
         (self.folder / PAGE).write_text(page, encoding="utf-8")
-        text = markdown.render(gathered, shown, further)
+        text = markdown.render(gathered, shown, further, found)
         (self.folder / "report.md").write_text(text, encoding="utf-8")
 
     def _section(self, section: Section, videos: Seq[str], suffix: str) -> Shown:
@@ -236,6 +247,16 @@ class _Builder:
         title += f" ({MADE_UP})" if curves.synthetic else ""
         svg = inline_svg(figure, "curves", curves_alt(curves))
         return [PagePlot("curves", title, svg, links, wide=True)]
+
+    def _study(self, study: Study) -> PageStudy:
+        files = self._links(write_study(self.folder / "tables", study))
+        if study.name not in STUDY_PLOTS:
+            return PageStudy(study, files)
+        draw, alt = STUDY_PLOTS[study.name]
+        figure = draw(study)
+        links = self._links(self._save(figure, self.folder / "plots" / study.name))
+        svg = inline_svg(figure, study.name, alt(study))
+        return PageStudy(study, files, PagePlot(study.name, study.title, svg, links, wide=True))
 
     def _save(self, figure: Figure, stem: Path) -> list[Path]:
         stem.parent.mkdir(parents=True, exist_ok=True)

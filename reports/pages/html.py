@@ -22,7 +22,8 @@ from vot_memory.reports.pages.markers import marker_svg
 from vot_memory.reports.pages.pair_panel import pair_panel
 from vot_memory.reports.pages.panels import ROOM, Panel, Shelf
 from vot_memory.reports.pages.sequence_panel import panel_css, sequence_panel
-from vot_memory.reports.pages.shown import PagePlot, Shown
+from vot_memory.reports.pages.shown import PagePlot, PageStudy, Shown
+from vot_memory.reports.pages.study_grids import study_grid
 from vot_memory.reports.pages.templating import environment, read_asset
 from vot_memory.reports.plots.canvas import row_styles
 from vot_memory.reports.tables.comparison import compare
@@ -39,7 +40,12 @@ _TINTS = (0.01, 0.05, 0.15)  # differences in Q from which a cell is tinted, mor
 
 
 def render(
-    gathered: Gathered, shown: Seq[Shown], curves: Seq[PagePlot] = (), *, room: int = ROOM
+    gathered: Gathered,
+    shown: Seq[Shown],
+    curves: Seq[PagePlot] = (),
+    studies: Seq[PageStudy] = (),
+    *,
+    room: int = ROOM,
 ) -> str:
     """The whole page.
 
@@ -47,6 +53,7 @@ def render(
         gathered: what the report is about.
         shown: what to show of each of its sections.
         curves: plots that belong to no section.
+        studies: of search and training, which belong to no section either.
         room: bytes of the panels together; videos on which the policies differ least have none
             where it is too small.
     """
@@ -65,6 +72,7 @@ def render(
         incomplete=gathered.incomplete,
         settings=settings,
         curves=[_figure(figure, "") for figure in curves],
+        studies=[_study(found) for found in studies],
         panels=shelf.panels,
     )
 
@@ -250,6 +258,16 @@ def _figure(figure: PagePlot, suffix: str) -> dict[str, Any]:
         "title": figure.title,
         "files": _links(figure.files),
         "wide": figure.wide,
+    }
+
+
+def _study(found: PageStudy) -> dict[str, Any]:
+    grid = study_grid(found.study)
+    return {
+        "name": grid.name,
+        "shown": _grid(grid, {}),
+        "figure": None if found.plot is None else _figure(found.plot, ""),
+        "files": _links(found.files),
     }
 
 

@@ -12,7 +12,8 @@ from vot_memory.reports.pages.event_grids import difficulty_grid, event_grids
 from vot_memory.reports.pages.files import KINDS
 from vot_memory.reports.pages.grids import MEASURED, SPEED, Grid, further_grid, overview_grid
 from vot_memory.reports.pages.markdown_grids import EXPLAINED, bullets, render_grid, render_lines
-from vot_memory.reports.pages.shown import PagePlot, Sheet, Shown
+from vot_memory.reports.pages.shown import PagePlot, PageStudy, Sheet, Shown
+from vot_memory.reports.pages.study_grids import gap_grid, study_grid
 from vot_memory.reports.plots.figures import PLOTS
 from vot_memory.reports.tables.table import Table
 from vot_memory.reports.text import markdown, number
@@ -20,21 +21,38 @@ from vot_memory.reports.text import markdown, number
 _PATH = "Memory path: ms per frame, all objects together."
 
 
-def render(gathered: Gathered, shown: Seq[Shown], curves: Seq[PagePlot] = ()) -> str:
+def render(
+    gathered: Gathered,
+    shown: Seq[Shown],
+    curves: Seq[PagePlot] = (),
+    studies: Seq[PageStudy] = (),
+) -> str:
     """The whole document.
 
     Args:
         gathered: at least one section.
         shown: what to show of each of its sections.
         curves: plots that belong to no section.
+        studies: of search and training, which belong to no section either.
     """
     blocks = [*_opening(gathered), "# Memory policies compared"]
     for own in shown:
         blocks += _section(own.section.table, own.files)
         blocks += _sheets(own.sheets)
+    if curves or studies:
+        blocks.append("## Search and training")
     for figure in curves:
-        blocks += ["## Search and training", *_picture(figure.title, figure.files)]
+        blocks += _picture(figure.title, figure.files)
+    for found in studies:
+        blocks += _study(found)
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _study(found: PageStudy) -> list[str]:
+    grid = study_grid(found.study)
+    plot = [] if found.plot is None else _picture(found.plot.title, found.plot.files)
+    links = "Files: " + ", ".join(_link(Path(file)) for file in found.files)
+    return [f"### {markdown(grid.caption)}", *plot, render_grid(grid), bullets(grid.notes), links]
 
 
 def _sheets(sheets: Seq[Sheet]) -> list[str]:
@@ -64,6 +82,9 @@ def _section(table: Table, files: Mapping[str, Path]) -> list[str]:
     for further in table.further:
         grid = further_grid(table, further)
         blocks += [f"### {markdown(grid.caption)}", render_grid(grid), bullets(grid.notes)]
+    gap = gap_grid(table)
+    if gap is not None:
+        blocks += [f"### {markdown(gap.caption)}", render_grid(gap), bullets(gap.notes)]
     if table.difficulty is not None:
         grid = difficulty_grid(table, table.difficulty)
         blocks += ["### How hard the videos are", *_titled(grid)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vot_memory.datasets.pictures import natural_key
 from vot_memory.reports.pages.grids import Cell, Grid, Head, Row, numeric
 from vot_memory.reports.scores import COUNT_COLUMNS
-from vot_memory.reports.tables.ranks import UNRANKED
+from vot_memory.reports.tables.ranks import PRIVILEGED
 from vot_memory.reports.text import count, is_defined, one_line
 
 if TYPE_CHECKING:
@@ -118,14 +118,14 @@ def _quality_cells(table: Table, values: Seq[float]) -> list[Cell]:
     taking_part = [
         round(value, 3)
         for value, policy in zip(values, policies, strict=True)
-        if policy not in UNRANKED and is_defined(value)
+        if policy not in PRIVILEGED and is_defined(value)
     ]
     if len(set(taking_part)) < 2:  # nothing to choose between
         return cells
     places = [1 + sum(other > round(value, 3) for other in taking_part) for value in values]
     return [
         cell._replace(place=place)
-        if place <= 3 and cell.sort is not None and policy not in UNRANKED
+        if place <= 3 and cell.sort is not None and policy not in PRIVILEGED
         else cell
         for cell, place, policy in zip(cells, places, policies, strict=True)
     ]

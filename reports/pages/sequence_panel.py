@@ -28,7 +28,7 @@ from vot_memory.reports.pages.timeline_svg import (
 from vot_memory.reports.plots.canvas import row_name, row_styles
 from vot_memory.reports.scores import COUNT_COLUMNS
 from vot_memory.reports.style import OVERLAP_COLORS, UNSCORED_COLOR, Style
-from vot_memory.reports.tables.ranks import UNRANKED
+from vot_memory.reports.tables.ranks import PRIVILEGED
 from vot_memory.reports.text import count, is_defined, number, one_line
 
 if TYPE_CHECKING:
@@ -183,14 +183,14 @@ def make_rows(section: Section, sequence: str, name: str) -> list[Row]:
     ]
     records = {row["label"]: row for row in found.to_dict("records")}
     base = records[table.baseline]["Q"] if table.baseline in records else math.nan
-    best = _best([row["Q"] for row in records.values() if row["policy"] not in UNRANKED])
+    best = _best([row["Q"] for row in records.values() if row["policy"] not in PRIVILEGED])
     return [
         Row(
             label=label,
             quality=row["Q"],
             text=number(row["Q"]),
             difference="" if label == table.baseline else number(row["Q"] - base, signed=True),
-            best=number(row["Q"]) == best and row["policy"] not in UNRANKED,
+            best=number(row["Q"]) == best and row["policy"] not in PRIVILEGED,
             measures=[number(row[measure.label]) for measure in MEASURES[1:]],
             returns=f"{int(row['found_again'])}/{int(row['returns'])}" if row["returns"] else "",
             counts=[int(row[column]) for column in COUNT_COLUMNS],

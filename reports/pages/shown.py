@@ -11,6 +11,7 @@ from vot_memory.reports.gather import Section
 
 if TYPE_CHECKING:
     from vot_memory.reports.pictures.strips import Strip
+    from vot_memory.reports.tables.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,19 @@ class PagePlot:
     svg: str
     files: tuple[str, ...]
     wide: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class PageStudy:
+    """What a study found, on the page.
+
+    Attributes:
+        study: its table. files: of the table, relative to the page. plot: None where there is none.
+    """
+
+    study: Study
+    files: tuple[str, ...]
+    plot: PagePlot | None = None
 
 
 @dataclass(frozen=True, eq=False)

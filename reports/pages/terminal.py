@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vot_memory.reports.report import Report
     from vot_memory.reports.tables.events import EventTable
     from vot_memory.reports.tables.further import FurtherTable
+    from vot_memory.reports.tables.gap import GapTable
     from vot_memory.reports.tables.table import Table
 
 NAMED = 320  # characters of missing names; a long run has hundreds of them
@@ -62,6 +63,8 @@ def print_gathered(gathered: Gathered, console: Console, everything: str) -> Non
                 print_prose([said], console)
             else:
                 console.print(_further(table, further))
+        if table.gap is not None:
+            console.print(_gap(table, table.gap))
         published = [] if table.published is None else [table.published.note]
         for line in (*table.legend, *published):
             console.print(prose(line, console, "dim"))
@@ -181,6 +184,17 @@ def _further(table: Table, further: FurtherTable) -> Grid:
         if compared:
             cells += ["baseline", ""] if label == table.baseline else comparison(row)[:2]
         grid.add_row(_name(table, label), *cells)
+    return grid
+
+
+def _gap(table: Table, gap: GapTable) -> Grid:
+    """What each run gains and its share of what was found."""
+    base = _stacked(table.baseline)
+    grid = new_grid("policy", f"Q {MINUS} {base}", "share of\nthe gap", INTERVAL)
+    for row in gap.records():
+        ends = interval(row["share_low"], row["share_high"]).replace(" ", "")
+        cells = (number(row["gain"], signed=True), number(row["share"]), ends)
+        grid.add_row(_name(table, row["label"]), *cells)
     return grid
 
 

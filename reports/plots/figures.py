@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from vot_memory.reports.plots.ceilings import ceilings_alt, ceilings_plot
 from vot_memory.reports.plots.difficulty import difficulty_alt, difficulty_plot
 from vot_memory.reports.plots.events import event_alt, event_plot
 from vot_memory.reports.plots.robustness import ar_alt, ar_plot
@@ -14,6 +15,7 @@ from vot_memory.reports.plots.success import success_alt, success_plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from vot_memory.reports.tables.study import Study
     from vot_memory.reports.tables.table import Table
 
 
@@ -36,6 +38,9 @@ class Plot(NamedTuple):
     wide: bool = False
 
 
+STUDY_PLOTS: dict[str, tuple[Callable[[Study], Figure], Callable[[Study], str]]] = {
+    "ceilings": (ceilings_plot, ceilings_alt),
+}
 PLOTS = (
     Plot("ar", "accuracy over robustness", ar_plot, ar_alt),
     Plot("success", "success by overlap threshold", success_plot, success_alt),

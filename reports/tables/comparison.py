@@ -19,6 +19,7 @@ from vot_memory.metrics.events import EVENTS
 from vot_memory.metrics.vots import MEASURES
 from vot_memory.reports.scores import RunScores
 from vot_memory.reports.tables.pairing import GAP_COLUMNS, paired_gap
+from vot_memory.reports.tables.ranks import may_test
 from vot_memory.reports.tables.table import Table
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Comparison:
         measures: a row a measure that both define on some video: `measure`, `higher_is_better`,
             `a` and `b` (means over the videos where both define it), `videos`, and the
             `GAP_COLUMNS` of a - b: `difference` with its interval, `wins`, `ties`, `losses` (a is
-            larger, whatever is better), and `p`, of Q only. NaN where undefined.
+            larger, whatever is better), and `p`, of Q only and of runs that saw no ground truth.
+            NaN where undefined.
         outcomes: parts of the difference in Q by what the two answered, in the order of `OUTCOMES`.
         events: the same by what happens in the video, as far as it happens.
         returns: of objects that come back.
@@ -208,7 +210,8 @@ def _measures(a: RunScores, b: RunScores, common: Seq[str]) -> DataFrame:
         if both.empty:
             continue
         # The others are described, not tested: one test needs no correction.
-        gap = paired_gap(own[both], other[both], test=measure == "Q")
+        tested = measure == "Q" and may_test((a, b), 0, 1)
+        gap = paired_gap(own[both], other[both], test=tested)
         rows.append(
             {
                 "measure": measure,

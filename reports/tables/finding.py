@@ -84,9 +84,9 @@ def find_caveats(comparison: Comparison) -> tuple[str, ...]:
         said.append(f"{count(videos - n, 'video')} without a scored frame left out.")
     if 1 < n < FEW_SEQUENCES:
         said.append(f"From {n} videos the interval is rough at best.")
-    if 1 < n and (smallest := 2.0 ** (1 - n)) > _LEVEL:
+    if is_defined(quality["p"]) and (smallest := 2.0 ** (1 - n)) > _LEVEL:
         said.append(f"With {n} videos the test cannot give a p-value below {smallest:g}.")
-    if n > 1:
+    if is_defined(quality["p"]):
         said.append(
             "Only the difference in Q is tested, and p is that of one comparison: of twenty pairs "
             "that one looks at, about one is below 0.05 by chance."
@@ -111,6 +111,8 @@ def _apart(gap: float) -> str:
 
 def _test(quality: dict[str, Any], n: int) -> str:
     p = quality["p"]
+    if not is_defined(p):
+        return "without a test, since one of the two saw the ground truth of these videos."
     text = p_value(p)
     said = f"p {text}" if text.startswith("<") else f"p = {text}"
     beyond = quality["difference_low"] > 0 or quality["difference_high"] < 0  # 0 is outside

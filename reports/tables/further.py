@@ -14,7 +14,7 @@ from vot_memory.metrics.returns import FOUND_OVERLAP
 from vot_memory.reports.scores import BOX_COLUMNS, BOX_FRAMES, DAVIS_COLUMNS, RunScores
 from vot_memory.reports.tables.notes import FEW_SEQUENCES, describe_box_rules
 from vot_memory.reports.tables.pairing import paired_gap
-from vot_memory.reports.tables.ranks import find_ranks
+from vot_memory.reports.tables.ranks import find_ranks, may_test
 from vot_memory.statistics import holm
 
 if TYPE_CHECKING:
@@ -212,7 +212,11 @@ def _compare(
     rows = [
         {"label": run.label, "policy": run.identity.policy}
         | values[i]
-        | paired_gap(by_sequence[i], None if i == reference else base)
+        | paired_gap(
+            by_sequence[i],
+            None if i == reference else base,
+            test=may_test(runs, i, reference),
+        )
         for i, run in enumerate(runs)
     ]
     frame = pd.DataFrame(rows)

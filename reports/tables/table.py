@@ -12,10 +12,11 @@ from vot_memory.reports.scores import SCORE_COLUMNS, RunScores
 from vot_memory.reports.tables.difficulty import DifficultyTable, make_difficulty
 from vot_memory.reports.tables.events import EventTable, make_events
 from vot_memory.reports.tables.further import FurtherTable, make_further
+from vot_memory.reports.tables.gap import GapTable, make_gap
 from vot_memory.reports.tables.notes import incompleteness, notes
 from vot_memory.reports.tables.pairing import defined, paired_gap
 from vot_memory.reports.tables.published import PublishedRows, published_rows
-from vot_memory.reports.tables.ranks import UNRANKED, find_ranks
+from vot_memory.reports.tables.ranks import PRIVILEGED, find_ranks, may_test
 from vot_memory.reports.tables.speed import Speed
 from vot_memory.reports.text import count
 from vot_memory.results import IMPORTED
@@ -31,10 +32,10 @@ _SPEED_COLUMNS = ("frames_per_second", "memory_ms", "bank_bytes")
 REMARKS = {  # remark -> its sign in tables and what it says below them
     "offline": ("†", "offline: masks were revised after the last frame, knowing the future"),
     "unchecked": ("‡", "re-implemented from the description, not parity-checked"),
-    "recorded": (
+    "privileged": (
         "§",
-        "plays recorded decisions, which may have been found with the ground truth: "
-        "no tracker, therefore without rank",
+        "saw the ground truth of these videos, on which its decisions were searched for or "
+        "trained: no tracker, therefore below the others, without rank and test",
     ),
     "imported": ("°", "imported: another program made these masks"),
     "unknown": ("?", "the policy cannot be loaded here, so its parity is not known"),
@@ -60,6 +61,8 @@ class Table:
         events: the runs by what happens in the frames; None where there is nothing to split.
         difficulty: the runs by how hard the videos are; None where they are alike.
         further: the runs by other measures, as far as there are some.
+        gap: how much of what was found to be possible the runs reach; None where nothing was
+            searched for.
         published: figures of a paper that stand below the overview; None if there are none.
         incomplete: what is missing or failed, in sentences; empty for complete runs.
         notes: what a reader has to know about the numbers, in sentences.
@@ -76,6 +79,7 @@ class Table:
     events: EventTable | None
     difficulty: DifficultyTable | None
     further: tuple[FurtherTable, ...]
+    gap: GapTable | None
     published: PublishedRows | None
     incomplete: tuple[str, ...]
     notes: tuple[str, ...]
@@ -133,10 +137,10 @@ def make_table(
     quality = [run.sequences.set_index("sequence") for run in scored]
     reference = find_baseline(scored, baseline)
     base = None if reference is None else quality[reference]["Q"]
-    rows = [
-        _overview_row(run, own.loc[common] if common else own, None if i == reference else base)
-        for i, (run, own) in enumerate(zip(scored, quality, strict=True))
-    ]
+    chosen = [own.loc[common] if common else own for own in quality]
+    bases = [None if i == reference else base for i in range(len(scored))]
+    tested = [may_test(scored, i, reference) for i in range(len(scored))]
+    rows = [_overview_row(*cells) for cells in zip(scored, chosen, bases, tested, strict=True)]
     overview = pd.DataFrame(rows)
     p_values = [None if np.isnan(p) else p for p in overview["p"]]
     overview["p_holm"] = pd.Series(holm(p_values), dtype=float)
@@ -152,6 +156,7 @@ def make_table(
         events=make_events(scored, common, reference, toolkit_compatible=toolkit_compatible),
         difficulty=make_difficulty(scored, common, reference),
         further=make_further(scored, common, reference),
+        gap=make_gap(scored, common, reference),
         published=None if toolkit_compatible else published_rows(published, scored[0].identity),
         incomplete=incompleteness(runs, total),
         notes=notes(scored, overview, baseline, common, toolkit_compatible),
@@ -166,12 +171,13 @@ def find_baseline(runs: Seq[RunScores], baseline: str) -> int | None:
 
 
 def _in_order(runs: Seq[RunScores], baseline: str) -> tuple[tuple[RunScores, ...], list[str]]:
-    """The baseline first, then by falling Q of the rows; and the sequences that all have."""
+    """The baseline first, then by falling Q, privileged rows last; and what sequences all have."""
     quality = [run.sequences.set_index("sequence")["Q"] for run in runs]
     common = [n for n in quality[0].index if all(n in other.index for other in quality[1:])]
     reference = find_baseline(runs, baseline)
     shown = [_nan_last((own.loc[common] if common else own).mean()) for own in quality]
-    order = sorted(range(len(runs)), key=lambda i: (i != reference, -shown[i]))
+    last = [run.identity.policy in PRIVILEGED for run in runs]
+    order = sorted(range(len(runs)), key=lambda i: (i != reference, last[i], -shown[i]))
     return tuple(runs[i] for i in order), common
 
 
@@ -197,7 +203,9 @@ def describe(run: RunScores, overview: DataFrame) -> str:
     return "; ".join(what)
 
 
-def _overview_row(run: RunScores, sequences: DataFrame, base: Series | None) -> dict[str, Any]:
+def _overview_row(
+    run: RunScores, sequences: DataFrame, base: Series | None, tested: bool
+) -> dict[str, Any]:
     quality = mean_interval(sequences["Q"].to_numpy(float))
     return {
         "label": run.label,
@@ -207,7 +215,7 @@ def _overview_row(run: RunScores, sequences: DataFrame, base: Series | None) -> 
         "objects": int(sequences["objects"].sum()),
         **{name: float(sequences[name].mean()) for name in SCORE_COLUMNS},
         **defined({"Q_low": quality.low, "Q_high": quality.high}),
-        **paired_gap(sequences["Q"], base),
+        **paired_gap(sequences["Q"], base, test=tested),
         **_speed(run.speed),
         **{name: getattr(run.identity, name) for name in _SETTING_COLUMNS},
         "key": run.identity.key,
@@ -223,8 +231,8 @@ def _speed(speed: Speed | None) -> dict[str, Any]:
 
 def _remarks(run: RunScores) -> list[str]:
     remarks = ["offline"] if run.offline else []
-    if run.identity.policy in UNRANKED:
-        remarks.append("recorded")
+    if run.identity.policy in PRIVILEGED:
+        remarks.append("privileged")
     elif run.identity.tracker == IMPORTED:
         remarks.append("imported")
     elif run.spec is None:

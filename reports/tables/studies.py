@@ -1,0 +1,40 @@
+"""Tables of studies by the columns of their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from pathlib import Path
+
+from vot_memory.errors import InputError
+from vot_memory.reports.tables import calibration, ceilings, perturbations, readings
+from vot_memory.reports.tables.csv_rows import read_csv
+from vot_memory.reports.tables.study import Study
+
+KINDS: tuple[tuple[tuple[str, ...], Callable[[Seq[Path]], Study]], ...] = (
+    (ceilings.COLUMNS, ceilings.read_ceilings),
+    (perturbations.COLUMNS, perturbations.read_perturbations),
+    (readings.COLUMNS, readings.read_readings),
+    (calibration.COLUMNS, calibration.read_calibration),
+)
+
+
+def read_studies(paths: Seq[Path]) -> tuple[Study, ...]:
+    """Read CSV files of studies, known by their columns; files of one kind make one table.
+
+    Raises:
+        InputError: a file cannot be read, is of no known kind, or holds what cannot be right.
+    """
+    chosen: list[list[Path]] = [[] for _ in KINDS]
+    for path in paths:
+        chosen[_kind(path)].append(path)
+    return tuple(read(own) for (_, read), own in zip(KINDS, chosen, strict=True) if own)
+
+
+def _kind(path: Path) -> int:
+    columns = read_csv(path, "studies", KINDS[0][0]).columns
+    for i, (needs, _) in enumerate(KINDS):
+        if set(needs) <= set(columns):
+            return i
+    kinds = "; ".join(",".join(needs) for needs, _ in KINDS)
+    raise InputError(f"{path} is no study: its columns are {','.join(columns)}, known are {kinds}.")

@@ -1,0 +1,229 @@
+"""Tables of studies from their CSV files, by numbers computed by hand."""
+
+import re
+
+import numpy as np
+import pytest
+from fake_results import sequence
+
+from vot_memory.errors import InputError
+from vot_memory.reports import Wanted, write_report
+from vot_memory.reports.pages.markdown_grids import render_grid
+from vot_memory.reports.pages.study_grids import study_grid
+from vot_memory.reports.plots.ceilings import ceilings_alt, ceilings_plot
+from vot_memory.reports.tables.studies import read_studies
+
+CEILINGS = "sequence,ceiling,Q"
+CALIBRATION = "clip,method,seed,budget,Q,optimum"
+PERTURBED = "sequence,perturbation,draw,policy,Q"
+READINGS = "sequence,rows,pointers,policy,frames,Q"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_lines(*lines):
+        file = tmp_path / "study.csv"
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (study,) = read_studies([file])
+        return study
+
+    return from_lines
+
+
+def ceilings(**qualities):
+    """Lines of ceilings on videos a, b, c ..."""
+    return [
+        CEILINGS,
+        *(
+            f"{video},{name.replace('_', '-')},{quality}"
+            for name, values in qualities.items()
+            for video, quality in zip("abcd", values, strict=False)
+        ),
+    ]
+
+
+def rows_by(study, name):
+    return {row[name]: row for row in study.records()}
+
+
+def test_ceilings_stand_in_groups_with_their_gain_and_share(read):
+    study = read(
+        *ceilings(
+            both=(0.9, 0.9, 0.9, 0.9),
+            best_found=(0.7, 0.8, 0.6, 0.5),
+            causal=(0.6, 0.7, 0.6, 0.5),
+            learned=(0.55, 0.7, 0.5, 0.45),
+            fifo=(0.5, 0.6, 0.5, 0.4),
+        )
+    )
+    rows = rows_by(study, "ceiling")
+    assert list(rows) == ["fifo", "learned", "causal", "best-found", "both"]
+    assert [row["group"] for row in rows.values()] == [
+        "deployable",
+        "deployable",
+        "causal",
+        "hindsight",
+        "component",
+    ]
+    assert rows["learned"]["gain"] == pytest.approx(0.2 / 4)
+    assert rows["learned"]["share"] == pytest.approx(0.2 / 0.6)  # gains 5 10 0 5 of 20 20 10 10
+    assert rows["causal"]["share"] == pytest.approx(0.4 / 0.6)
+    assert rows["best-found"]["gain_low"] < 0.15 < rows["best-found"]["gain_high"]
+    assert np.isnan([rows[n]["share"] for n in ("fifo", "best-found", "both")]).all()
+    assert np.isnan(rows["fifo"]["gain"])
+    assert "| learned | one policy for all videos | nothing: it can track | 0.550 | +0.050 |" in (
+        render_grid(study_grid(study))
+    )
+
+
+def test_ceilings_cover_the_videos_that_all_have(read):
+    study = read(*ceilings(fifo=(0.5, 0.6, 0.1), causal=(0.7, 0.6)))
+    assert rows_by(study, "ceiling")["fifo"]["Q"] == pytest.approx(0.55)
+    assert "Means over 2 videos that all ceilings have; 1 video left out." in study.notes
+    assert "share" not in [measure.name for measure in study.measures]
+
+
+def test_the_figure_of_ceilings_keeps_groups_apart_and_fills_only_what_tracks(read):
+    study = read(
+        *ceilings(fifo=(0.5, 0.6), learned=(0.6, 0.8), best_found=(0.7, 0.9), memory=(0.8, 0.8))
+    )
+    figure = ceilings_plot(study)
+    assert [len(axes.get_yticks()) for axes in figure.axes] == [2, 1, 1]
+    for i, axes in enumerate(figure.axes):
+        dots = [line for line in axes.lines if line.get_marker() not in ("None", None, "")]
+        assert all((dot.get_markerfacecolor() == "white") == (i > 0) for dot in dots)
+    learned = figure.axes[0].lines[-2]  # the last is the axis at 0
+    assert learned.get_xdata() == pytest.approx([0.15])
+    assert "told the truth of all frames: best-found +0.250" in ceilings_alt(study)
+
+
+def test_calibration_by_hand(read):
+    study = read(
+        CALIBRATION,
+        "x,beam,0,100,0.8,0.8",
+        "x,beam,1,100,0.7,0.8",
+        "y,beam,0,100,0.6,0.6",
+        "x,beam,0,10,0.5,0.8",
+        "y,random,0,100,0.599999,0.6",  # rounding
+    )
+    rows = {(row["method"], row["budget"]): row for row in study.records()}
+    assert list(rows) == [("beam", 10), ("beam", 100), ("random", 100)]
+    own = rows["beam", 100]
+    assert (own["clips"], own["runs"]) == (2, 3)
+    assert own["exact"] == pytest.approx((0.5 + 1) / 2)  # of x one seed of two, of y all
+    assert own["gap"] == pytest.approx((0.05 + 0) / 2)
+    assert own["worst"] == pytest.approx(0.1)
+    assert rows["random", 100]["exact"] == 1
+    assert rows["beam", 10]["exact"] == 0
+
+
+def test_perturbations_by_hand(read):
+    study = read(
+        PERTURBED,
+        "a,none,0,fifo,0.5",
+        "b,none,0,fifo,0.6",
+        "a,none,0,best-found,0.7",
+        "b,none,0,best-found,0.9",
+        "a,drop 5%,0,fifo,0.4",
+        "a,drop 5%,1,fifo,0.5",
+        "b,drop 5%,0,fifo,0.6",
+        "a,drop 5%,0,best-found,0.5",
+        "a,drop 5%,1,best-found,0.6",
+        "b,drop 5%,0,best-found,0.7",
+    )
+    rows = {(row["perturbation"], row["policy"]): row for row in study.records()}
+    found = rows["drop 5%", "best-found"]
+    assert found["Q"] == pytest.approx((0.55 + 0.7) / 2)  # draws before videos
+    assert found["lost"] == pytest.approx((0.15 + 0.2) / 2)
+    assert found["gain"] == pytest.approx((0.1 + 0.1) / 2)
+    assert (found["lost_low"], found["lost_high"]) == pytest.approx((0.15, 0.2))
+    assert rows["drop 5%", "fifo"]["lost"] == pytest.approx(0.025)
+    assert np.isnan(rows["none", "best-found"]["lost"])
+    assert rows["none", "best-found"]["gain"] == pytest.approx(0.25)
+    assert np.isnan(rows["drop 5%", "fifo"]["gain"])
+
+
+def test_readings_are_compared_with_the_first(read):
+    study = read(
+        "# a setting",
+        READINGS,
+        "a,rank,recent,fifo,79,0.5",
+        "a,rank,recent,best-found,900,0.6",
+        "b,rank,recent,fifo,79,0.5",
+        "b,rank,recent,best-found,900,0.8",
+        "a,offset,bank,fifo,79,0.4",
+        "a,offset,bank,best-found,900,0.7",
+        "b,offset,bank,fifo,79,0.5",
+        "b,offset,bank,best-found,900,0.8",
+    )
+    first, other = study.records()
+    assert (first["rows"], first["pointers"]) == ("rank", "recent")
+    assert first["gain"] == pytest.approx(0.2)
+    assert other["gain"] == pytest.approx(0.3)
+    assert other["fifo_gain"] == pytest.approx(-0.05)
+    assert other["found_gain"] == pytest.approx(0.05)
+    assert np.isnan([first["fifo_gain"], first["found_gain"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["a,b", "1,2"], "is no study: its columns are a,b"),
+        ([CEILINGS, "a,fifo,1.2"], "line 2: Q is 1.2, but lies between 0 and 1"),
+        ([CEILINGS, "a,fifo,0.5", "a,oracel,0.5"], "line 3: Unknown ceiling 'oracel'"),
+        ([CEILINGS, "a,fifo,0.5", "a,fifo,0.6"], "line 3: sequence a, ceiling fifo stands in"),
+        ([CEILINGS, "a,causal,0.5"], "there is no ceiling 'fifo'"),
+        ([CEILINGS, "a,causal,0.5", "b,fifo,0.5"], "no video has all of the ceilings"),
+        ([CALIBRATION, "x,beam,0,9,0.8,0.7"], "line 2: Q 0.8 lies above the optimum 0.7 of x"),
+        ([CALIBRATION, "x,beam,0,9,0.6,0.7", "x,beam,1,9,0.6,0.8"], "the optimum of x is 0.8, but"),
+        ([PERTURBED, "a,drop 5%,0,fifo,0.5"], "fifo has no perturbation 'none'"),
+        ([PERTURBED, "a,none,0,,0.5"], "line 2: policy is empty"),
+        ([READINGS, *["a,rank,bank,fifo,79,0.5"] * 2], "stands in"),
+    ],
+)
+def test_one_sentence_says_what_is_wrong(read, lines, said):
+    with pytest.raises(InputError, match=r"study\.csv") as error:
+        read(*lines)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_of_one_kind_make_one_table(tmp_path):
+    parts = ceilings(fifo=(0.5, 0.6)), ceilings(causal=(0.6, 0.7))
+    files = [tmp_path / f"{i}.csv" for i in range(2)]
+    for file, lines in zip(files, parts, strict=True):
+        file.write_text("\n".join(lines), encoding="utf-8")
+    (study,) = read_studies(files)
+    assert study.name == "ceilings"
+    assert list(rows_by(study, "ceiling")) == ["fifo", "causal"]
+    assert read_studies([]) == ()
+
+
+def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch):
+    monkeypatch.setattr("vot_memory.reports.report.PLOTS", ())
+    monkeypatch.setattr("vot_memory.reports.report.choose", lambda section, count, names: ())
+    store = results(sequence("a"))
+    store.run("fifo", {"a": 50})
+    files = {
+        "ceilings": ceilings(fifo=(0.5, 0.6), learned=(0.6, 0.8)),
+        "calibration": [CALIBRATION, "x,<b>,0,9,0.7,0.7"],
+    }
+    for name, lines in files.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines), encoding="utf-8")
+    wanted = Wanted(studies=tuple(tmp_path / f"{name}.csv" for name in files), formats=("png",))
+    report = write_report(store.root, "fake", "fifo", tmp_path / "report", wanted=wanted)
+    written = {file.relative_to(report.folder).as_posix() for file in report.files}
+    tables = {f"tables/{name}.{kind}" for name in files for kind in ("csv", "md", "tex")}
+    assert tables | {"plots/ceilings.png"} <= written
+    page = (report.folder / "index.html").read_text()
+    text = (report.folder / "report.md").read_text()
+    for said in (page, text):
+        assert "Search and training" in said
+        assert "Ceilings of memory decisions" in said
+        assert "Search where the optimum is known" in said
+        assert "plots/ceilings.png" in said
+        assert "&lt;b&gt;" in said
+    assert "<b>" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert (report.folder / "tables" / "calibration.csv").read_text().splitlines()[1] == (
+        "<b>,9,1,1,1,0,0"
+    )
