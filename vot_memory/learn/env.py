@@ -183,7 +183,8 @@ class MemoryVectorEnv(VectorEnv[Array, Array, Array]):
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
         """Write as decided, int [N], and predict the next frame; errors as of `MemoryEnv`."""
         actions = np.asarray(actions)
-        if not self.action_space.contains(actions.astype(np.int64, casting="same_kind")):
+        whole = actions.dtype.kind in "iu"
+        if not whole or not self.action_space.contains(actions.astype(np.int64)):
             raise ValueError(f"{actions!r} are no actions of {self.action_space}.")
         if self._states is None:
             raise ResetNeeded("No episode is under way: call reset() first.")
@@ -216,7 +217,7 @@ class _Game:
         self._episodes, self._cache = episodes, options.get("cache", 1.0) * _GIB
         self.simulator = _simulator(split, episodes, options)
         shape = self.observe(self.start()).shape[1:]
-        low, high = (-np.inf, np.inf) if self._features else (0.0, 1.0)
+        low, high = (-10.0, 10.0) if self._features else (0.0, 1.0)  # ranks, ratios, cosines, logs
         self.space = Box(low, high, shape, np.float32)
 
     def start(self) -> States:
@@ -248,7 +249,7 @@ class _Game:
         sim, n = self.simulator, len(states)
         info = {
             "t": np.full(n, states.t),
-            "q": sim.overlap(states.node),
+            "q": sim.overlap(states.node).astype(np.float64),
             "frames": sim.frame(states.bank),
         }
         if sim.finished(states):
@@ -264,6 +265,10 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
         own = sorted(set(options) - {"observation", "cache"})
         if own:
             raise InputError(f"A ready simulator has its own {own[0]}: leave out {own[0]}=.")
+        if options.get("observation") == "features" and split.describe is None:
+            raise InputError(
+                "This simulator keeps nothing to observe: make it with describe=features.describe."
+            )
         return split
     model = options.get("model")
     if isinstance(split, Clip):
