@@ -30,7 +30,21 @@ def fast(backbone: Backbone) -> Backbone:
 class FastBackbone(Backbone):
     """A `Backbone` whose memory attention, decoder and memory encoder share work among rows."""
 
-    _last: _Picture | None = None
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(model, name, device, dtype)
+        attention, decoder = model.memory_attention, model.sam_mask_decoder
+        plain, three = _plain(attention), model._use_multimask(False, None)
+        # All prepared here, since autocast would round what is made in it.
+        self._readers = [_Reader(layer, self.grid) for layer in attention.layers if plain]
+        self._decoder = _Decoder(self) if three and decoder.use_high_res_features else None
+        self._encoder = _Encoder(model.memory_encoder)
+        self._last: _Picture | None = None
 
     def _picture(self, features: Features) -> _Picture:
         """What all rows share of a picture; that of the last one is kept."""
@@ -39,11 +53,6 @@ class FastBackbone(Backbone):
         return self._last
 
     # ---- memory attention ------------------------------------------------------------------
-
-    @cached_property
-    def _readers(self) -> list[_Reader]:
-        module = self.model.memory_attention
-        return [_Reader(layer, self.grid) for layer in module.layers] if _plain(module) else []
 
     def attend(
         self,
@@ -75,12 +84,6 @@ class FastBackbone(Backbone):
 
     # ---- mask decoder ----------------------------------------------------------------------
 
-    @cached_property
-    def _decoder(self) -> _Decoder | None:
-        model = self.model
-        usable = model.sam_mask_decoder.use_high_res_features and model._use_multimask(False, None)
-        return _Decoder(self) if usable else None
-
     def decode(
         self,
         conditioned: Tensor,
@@ -111,10 +114,6 @@ class FastBackbone(Backbone):
         return self._decoder(conditioned, self._picture(features))
 
     # ---- memory encoder --------------------------------------------------------------------
-
-    @cached_property
-    def _encoder(self) -> _Encoder:
-        return _Encoder(self.model.memory_encoder)
 
     def encode_memory(
         self, features: Features, logits: Tensor, choice: Tensor, obj: Tensor, hard: Tensor
@@ -196,7 +195,8 @@ class _Reader:
         """
         key = self.layer.cross_attn_image.k_proj(keys).float()
         spatial, area = key.shape[1] - pointers, len(self.cis)
-        _pairs(key[:, :spatial].view(len(key), -1, area, key.shape[2])).mul_(self.cis)
+        maps = key[:, :spatial].view(len(key), spatial // area, area, key.shape[2])
+        _pairs(maps).mul_(self.cis)
         scores = query @ key.transpose(1, 2)
         if keep is not None:
             scores = scores.masked_fill(~keep[:, None], -torch.inf)
@@ -348,9 +348,8 @@ def _beside(maps: Iterable[nn.Linear | tuple[Tensor, Tensor]]) -> tuple[Tensor, 
     return torch.cat([w for w, _ in pairs]), torch.cat([bias for _, bias in pairs])
 
 
-def _centred(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+def _centred(conv: Any) -> tuple[Tensor, Tensor]:
     """The convolution less its mean over channels, which the norm after it would subtract."""
-    assert conv.bias is not None
     weight, bias = conv.weight - conv.weight.mean(0), conv.bias - conv.bias.mean()
     if len(weight) >= _WIDE:
         weight = weight.contiguous(memory_format=torch.channels_last)
