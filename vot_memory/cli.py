@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
-from vot_memory import __version__, cli_data, cli_report, cli_vot
+from vot_memory import __version__, cli_data, cli_learn, cli_report, cli_vot
 from vot_memory import cli_options as opt
 from vot_memory.cli_report import make_console
 from vot_memory.errors import InputError
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_report.app)  # without a name: its commands stand beside ours
+app.add_typer(cli_learn.app)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_vot.app, name="vot")
 

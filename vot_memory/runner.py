@@ -124,7 +124,7 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
             f"Split {split.name} is annotated by boxes and has no {settings.init} prompt: "
             "give --init box or leave it out."
         )
-    _use_threads(settings.threads)
+    use_threads(settings.threads)
     backbone = load_model(
         settings.model or split.default_model,
         settings.checkpoint,
@@ -322,7 +322,8 @@ def _note_environment(lanes: list[tuple[Hosted, RunFolder]], started: set[Path])
         started.add(folder.path)
 
 
-def _use_threads(threads: int | None) -> None:
+def use_threads(threads: int | None) -> None:
+    """Limit the threads of torch; None leaves it its own choice."""
     if threads is not None:
         import torch
 

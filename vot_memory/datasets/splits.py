@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import os
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -22,7 +23,7 @@ from vot_memory.datasets.sav import SavLayout, load_sav
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.vos import VosLayout, load_vos
 from vot_memory.datasets.vot import VotLayout, holds_vot, load_vot
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 
 DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
@@ -223,6 +224,19 @@ class Split:
     prompt: PromptKind | None = None
     published: Published | None = None
     box_rules: Benchmark | None = None
+
+    def only(self, names: Collection[str]) -> Split:
+        """The split with these sequences alone, in its own order; all if none is named.
+
+        Raises:
+            InputError: a name that is not among them.
+        """
+        known = [sequence.name for sequence in self.sequences]
+        for name in names:
+            if name not in known:
+                raise unknown("video", name, known)
+        kept = [s for s in self.sequences if not names or s.name in names]
+        return dataclasses.replace(self, sequences=kept)
 
 
 @cache

@@ -49,6 +49,7 @@ class SearchSettings:
         budget: forward passes for each object, method and seed.
         out: folder of the results.
         seeds: one unit each. limit: the first so many videos. shard: "i/n" of them.
+        videos: names; none means all.
         model: None is the split's default. checkpoint: its weights.
         rules: of the bank. batch: rows of one forward pass.
         data: folder of published data sets.
@@ -62,6 +63,7 @@ class SearchSettings:
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
     shard: str = "1/1"
+    videos: tuple[str, ...] = ()
     model: str | None = None
     checkpoint: Path | None = None
     rules: Rules = field(default_factory=Rules)
@@ -113,6 +115,7 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
     """
     progress = progress or Silent()
     split = load_split(settings.split, limit=settings.limit, data=settings.data)
+    split = split.only(settings.videos)
     videos = share(split.sequences, settings.shard)
     longest = max((len(video) for video in videos), default=0)
     if settings.budget < longest:

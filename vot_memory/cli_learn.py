@@ -1,0 +1,185 @@
+"""Commands that search and learn memory decisions: they declare options and print."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from vot_memory import cli_options as opt
+from vot_memory.cli_report import make_console
+from vot_memory.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vot_memory.learn.simulator import Rules
+    from vot_memory.progress import Progress
+
+app = typer.Typer()
+
+Seeds = Annotated[
+    list[int] | None, typer.Option("--seed", min=0, help="Seed; repeat for several. Default: 0.")
+]
+Slots = Annotated[
+    int, typer.Option(min=2, max=16, help="Memories of the bank, the prompt included.")
+]
+Rows = Annotated[str, typer.Option(help="Temporal rows of memories: rank or offset.")]
+Pointers = Annotated[str, typer.Option(help="Object pointers: recent, or of the bank.")]
+
+
+@app.command("search")
+def search_command(
+    split: opt.Split,
+    method: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="beam, sgbs, mutate, random or perturb; repeat."),
+    ],
+    budget: Annotated[
+        int, typer.Option(metavar="N", help="Forward passes for each object, method and seed.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of what is found.")],
+    seed: Seeds = None,
+    video: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")
+    ] = None,
+    slots: Slots = 7,
+    rows: Rows = "rank",
+    pointers: Pointers = "recent",
+    model: opt.Model = None,
+    checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    batch: Annotated[int, typer.Option(min=1, help="Rows of one forward pass.")] = 8,
+    limit: opt.Limit = None,
+    shard: opt.Shard = "1/1",
+    data: opt.Data = None,
+    threads: opt.Threads = None,
+) -> None:
+    """Search for the best memory decisions of every video, by its ground truth.
+
+    What is found tells how much a policy could gain. It is no tracker: it saw the answers. Play
+    it by `run --policy replay --set file=OUT/replay.json`, draw it by `report --curves
+    OUT/curves.csv`.
+    """
+    from vot_memory.learn.search.run import SearchSettings, run_search
+    from vot_memory.runner import use_threads
+
+    settings = SearchSettings(
+        split=split,
+        methods=tuple(method),
+        budget=budget,
+        out=out,
+        seeds=tuple(seed or (0,)),
+        videos=tuple(video or ()),
+        limit=limit,
+        shard=shard,
+        model=model,
+        checkpoint=checkpoint,
+        rules=_rules(slots, rows, pointers),
+        batch=batch,
+        data=data,
+        image_size=image_size,
+        device=device,
+        dtype=dtype,
+    )
+    use_threads(threads)
+    with _told() as progress:
+        report = run_search(settings, progress)
+    typer.echo(
+        f"searches: {len(report.done)} done, {len(report.skipped)} complete before, "
+        f"{len(report.failed)} failed; files are in {out}"
+    )
+    for name, reason in report.failed:
+        typer.echo(f"FAILED {name}: {reason}", err=True)
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def train(
+    method: Annotated[
+        str, typer.Option(help="ppo: an agent a video, as SAM2RL; imitate: one for all videos.")
+    ],
+    split: opt.Split,
+    out: Annotated[Path, typer.Option(help="Folder of what is trained.")],
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="ppo: updates of the agent. Default: 150.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="ppo: decisions an iteration. Default: 16000.")
+    ] = None,
+    seed: Seeds = None,
+    video: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")
+    ] = None,
+    slots: Slots = 7,
+    rows: Rows = "rank",
+    pointers: Pointers = "recent",
+    model: opt.Model = None,
+    checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
+    device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
+    limit: opt.Limit = None,
+    shard: opt.Shard = "1/1",
+    data: opt.Data = None,
+    threads: opt.Threads = None,
+) -> None:
+    """Train memory policies; what is interrupted goes on by the same command."""
+    from vot_memory.datasets.splits import load_split
+    from vot_memory.learn.ppo import Recipe
+    from vot_memory.learn.ppo_videos import run_ppo
+    from vot_memory.models import load_model
+    from vot_memory.runner import use_threads
+
+    if method not in ("ppo", "imitate"):
+        raise unknown("method", method, ("ppo", "imitate"))
+    use_threads(threads)
+    chosen = load_split(split, limit=limit, data=data).only(tuple(video or ()))
+    backbone = load_model(
+        model or chosen.default_model,
+        checkpoint,
+        device=device,
+        dtype=dtype,
+        image_size=image_size,
+    )
+    given = {"iterations": iterations, "samples": samples}
+    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    with _told() as progress:
+        results = run_ppo(
+            backbone,
+            chosen.sequences,
+            out,
+            recipe,
+            seeds=tuple(seed or (0,)),
+            rules=_rules(slots, rows, pointers),
+            shard=shard,
+            progress=progress,
+        )
+    for result in results:
+        typer.echo(result)
+
+
+def _rules(slots: int, rows: str, pointers: str) -> "Rules":
+    from vot_memory.learn.simulator import Rules
+
+    for kind, value, known in (
+        ("rows", rows, ("rank", "offset")),
+        ("pointers", pointers, ("recent", "bank")),
+    ):
+        if value not in known:
+            raise unknown(kind, value, known)
+    return Rules(slots, cast("Any", rows), cast("Any", pointers))
+
+
+@contextmanager
+def _told() -> "Iterator[Progress]":
+    """Progress on standard error; Ctrl-C says how to go on and ends with code 130."""
+    from vot_memory.progress import make_progress
+
+    try:
+        yield make_progress(make_console(stderr=True))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"\n{stop}", err=True)
+        raise typer.Exit(130) from None

@@ -1,0 +1,44 @@
+"""What the paper leaves open: temporal rows by rank or offset, pointers of the bank or recent ones.
+
+SAM2RL (arXiv 2507.08548) says neither how re-ordered memories are numbered in time nor whether
+object pointers follow the bank. Each of the four readings is a game of its own, with its own best
+decisions: FIFO and search under one budget say what each is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from vot_memory.backbone import Backbone
+from vot_memory.learn.clip import Clip
+from vot_memory.learn.search import Method, search
+from vot_memory.learn.simulator import Rules, Simulator
+
+COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
+
+
+def rule_qualities(
+    clip: Clip, backbone: Backbone, *, method: Method, budget: int, seed: int, slots: int = 7
+) -> Iterator[tuple[str, str, str, str, int, float]]:
+    """Clean Q of FIFO and of the best found, for each way to read the bank.
+
+    Args:
+        clip: the object and its video.
+        backbone: the model.
+        method: of search.
+        budget: forward passes for each reading.
+        seed: of the search.
+        slots: size of the bank.
+
+    Yields:
+        Rows of `COLUMNS`.
+    """
+    for rows, pointers in product(("rank", "offset"), ("recent", "bank")):
+        rules = Rules(slots=slots, rows=rows, pointers=pointers)  # type: ignore[arg-type]
+        simulator = Simulator(clip, backbone, rules)
+        fifo = float(simulator.quality(simulator.play(simulator.fifo()))[0])
+        yield clip.sequence, rows, pointers, "fifo", simulator.counts.passes, fifo
+        found = search(simulator, method, budget, seed)
+        passes = simulator.counts.passes
+        yield clip.sequence, rows, pointers, "best-found", passes, float(found.quality)
