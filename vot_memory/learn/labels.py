@@ -1,15 +1,20 @@
-"""Rollout advantages: in states that a policy visits, what each of several decisions is worth.
+"""What a policy is taught in the states it visits: a teacher's decisions, and what others are worth.
 
-AggreVaTe's labels (Ross & Bagnell, arXiv 1406.5979), which a deterministic simulator gives exactly:
-from a state several branches go on to the end of the video, each under the policy but for its
-beginning. A single decision rarely matters, for the five other memories say much the same; so a
-branch holds on to a simple rule for some frames first, and its return labels its first decision.
+The TEACHER knows the ground truth and so tells good frames from bad (learning by cheating, Chen et
+al., arXiv 1912.12294); the policy sees features alone. It labels every state at no cost, and
+states are the policy's own (DAgger, Ross et al., arXiv 1011.0686).
+
+ROLLOUT ADVANTAGES (AggreVaTe, Ross & Bagnell, arXiv 1406.5979) cost a run to the video's end for
+every decision, which a deterministic simulator makes exact: from a state several branches go on
+under the policy but for their beginning. A single decision rarely matters, for the five other
+memories say much the same; so a branch holds on to a simple rule for some frames first, and its
+return labels its first decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +29,8 @@ from vot_memory.learn.simulator import Simulator, States
 Decide = Callable[[Tensor], Tensor]  # tokens float32 [N, K + 1, F] to actions int64 [N]
 
 _SCORE, _VISIBLE = features.NAMES.index("score"), features.NAMES.index("visible")
+_GOOD = 0.5  # overlap with the truth from which the teacher calls a frame good
+_UNSURE = 0.7  # score below which a frame is unsure
 
 
 def discard(tokens: Tensor) -> Tensor:
@@ -43,55 +50,78 @@ def weakest(tokens: Tensor) -> Tensor:
 
 def one_empty(tokens: Tensor) -> Tensor:
     """Replace the oldest, but of memories without the object keep only the newest."""
-    empty = tokens[:, 1:-1, _VISIBLE] == 0
-    spare = empty & (empty.cumsum(1) < empty.sum(1, keepdim=True))
-    return torch.where(spare.any(1), 1 + spare.byte().argmax(1), 1)
+    return _oldest(_spare(tokens[:, 1:-1, _VISIBLE] == 0))
 
 
-RULES: dict[str, Decide] = {
-    "discard": discard,
-    "fifo": fifo,
-    "weakest": weakest,
-    "one_empty": one_empty,
-}
-_HELD = (discard, fifo, weakest)  # rules that branches begin with
+def _spare(empty: Tensor) -> Tensor:
+    """All but the newest of the marked memories, bool [N, K - 1]."""
+    return empty & (empty.cumsum(1) < empty.sum(1, keepdim=True))
+
+
+def _oldest(marked: Tensor) -> Tensor:
+    """Replace the oldest marked memory, or the oldest if none is; int64 [N]."""
+    return 1 + marked.byte().argmax(1)
+
+
+def teach(simulator: Simulator, states: States, tokens: Tensor) -> Tensor:
+    """What one does who knows each frame's overlap with the truth, but not the future.
+
+    A bad frame is discarded. A good one replaces a bad memory if there is one; else, of memories
+    that rightly show no object, one that is not the newest; else the oldest.
+
+    Returns:
+        int64 [N].
+    """
+    now = torch.from_numpy(simulator.overlap(states.node) >= _GOOD).to(tokens.device)
+    bad = torch.from_numpy(simulator.overlap(states.bank) < _GOOD).to(tokens.device)
+    empty = tokens[:, 1:, _VISIBLE] == 0  # of memories and the incoming one
+    spare = _spare(empty)[:, :-1]
+    return torch.where(now, _oldest(torch.where(bad.any(1, keepdim=True), bad, spare)), 0)
+
+
+RULES: tuple[Decide, ...] = (discard, fifo, weakest, one_empty)
+_HELD = RULES[:3]  # rules that branches begin with
 BRANCHES = len(_HELD) + 2  # the policy itself, and one decision at random
 
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How many states are labelled, and for how long rules are held.
+    """What is visited and labelled in one video.
 
     Attributes:
-        visits: episodes that states are taken from: the policy's, then ones that stray from it.
-        states: labelled in one video, about.
+        visits: episodes that states are taken from: the policy's own, then ones that stray from it.
+        stray: frames after which a straying episode draws what it follows next: the policy in half
+            of the cases, else the teacher or a simple rule.
+        branched: states of a video that rollout advantages are found for, about.
         hold: frames that a branch keeps to its rule, drawn evenly from these.
-        stray: frames after which a straying episode draws another rule, the policy's in half of
-            the cases.
     """
 
-    visits: int = 2
-    states: int = 6
-    hold: tuple[int, ...] = (1, 4, 12)
+    visits: int = 6
     stray: int = 8
+    branched: int = 0
+    hold: tuple[int, ...] = (1, 4, 12)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labelled states of one video.
+    """Labelled states.
 
     Attributes:
-        tokens: float32 [n, K + 1, F], the observations.
-        actions: int64 [n, BRANCHES], first decision of every branch; the policy's is the last but
-            one.
-        returns: float64 [n, BRANCHES], clean Q at the end of every branch.
-        frames: int64 [n].
+        tokens: float32 [n, K + 1, F], the observations. frames: int64 [n].
+        teacher: int64 [n], the teacher's decisions.
+        actions: int64 [n, BRANCHES], first decision of every branch, the policy's own last but one;
+            -1 of states that are not branched.
+        returns: float64 [n, BRANCHES], clean Q at the end of every branch; nan as above.
     """
 
     tokens: NDArray[np.float32]
+    frames: NDArray[np.int64]
+    teacher: NDArray[np.int64]
     actions: NDArray[np.int64]
     returns: NDArray[np.float64]
-    frames: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
@@ -103,17 +133,13 @@ class Labels:
     def load(cls, path: Path) -> Labels:
         """Read what `save` wrote."""
         with np.load(path) as file:
-            return cls(**{name: file[name] for name in ("tokens", "actions", "returns", "frames")})
+            return cls(**{name.name: file[name.name] for name in fields(cls)})
 
-
-def join(parts: list[Labels]) -> Labels:
-    """All in one."""
-    return Labels(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("tokens", "actions", "returns", "frames")
-        )
-    )
+    @classmethod
+    def join(cls, parts: list[Labels]) -> Labels:
+        """All in one."""
+        names = [name.name for name in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
 @torch.inference_mode()
@@ -128,97 +154,87 @@ def rollout(simulator: Simulator, policy: Decide, episodes: int = 1) -> States:
 
 @torch.inference_mode()
 def label(
-    simulator: Simulator, policy: Decide, settings: LabelSettings, rng: np.random.Generator
+    simulator: Simulator, policy: Decide | None, settings: LabelSettings, rng: np.random.Generator
 ) -> Labels:
     """Visit states, branch in some, play all to the end at once.
 
     Args:
         simulator: one that describes (`features.describe`).
-        policy: whose states are visited and who goes on after a branch's beginning.
+        policy: whose states are visited, and who goes on after a branch's beginning; None is the
+            teacher.
         settings: how many. rng: draws states, rules and their length.
     """
-    states = simulator.start(settings.visits)
-    rows = _Rows.visiting(settings.visits)
-    seen: list[Tensor] = []
-    first: list[NDArray[np.int64]] = []
-    frames: list[int] = []
+    visits = settings.visits
+    states, rows = simulator.start(visits), _Rows(visits)
+    seen: list[Labels] = []
+    branched: list[tuple[int, int]] = []  # which state of which step the next branches label
     while not simulator.finished(states):
         tokens = features.tokens(features.scene(simulator, states))
+        taught = teach(simulator, states, tokens)
+        own = taught if policy is None else policy(tokens)
         rows.stray(states.t, settings, rng)
-        actions = rows.decide(tokens, policy, states.t)
-        for row in _chosen(tokens[: settings.visits], simulator.num_decisions, settings, rng):
-            branches = _branches(tokens[row : row + 1], policy, simulator.num_actions, rng)
-            seen.append(tokens[row])
-            first.append(branches)
-            frames.append(states.t)
-            states = _copied(states, row, BRANCHES)
+        actions = rows.decide(tokens, taught, own, states.t)
+        here = Labels(
+            tokens[:visits].cpu().numpy(),
+            np.full(visits, states.t),
+            taught[:visits].cpu().numpy(),
+            np.full((visits, BRANCHES), -1),
+            np.full((visits, BRANCHES), np.nan),
+        )
+        for row in _chosen(tokens[:visits], simulator.num_decisions, settings, rng):
+            held = [int(rule(tokens[row : row + 1])[0]) for rule in _HELD]
+            first = [*held, int(own[row]), int(rng.integers(1, simulator.num_actions))]
+            here.actions[row] = first
+            branched.append((len(seen), row))
+            states = states.take([*range(len(states)), *[row] * BRANCHES])
             rows.branch(states.t + int(rng.choice(settings.hold)))
-            actions = np.concatenate([actions, branches])
+            actions = np.concatenate([actions, first])
+        seen.append(here)
         states = simulator.advance(states, actions)
-    returns = simulator.quality(states)[settings.visits :].reshape(-1, BRANCHES)
-    shape = (0, simulator.rules.slots + 1, features.SIZE)
-    return Labels(
-        torch.stack(seen).cpu().numpy() if seen else np.zeros(shape, np.float32),
-        np.array(first, np.int64).reshape(-1, BRANCHES),
-        returns,
-        np.array(frames, np.int64),
-    )
+    returns = simulator.quality(states)[visits:].reshape(-1, BRANCHES)
+    for (step, row), found in zip(branched, returns, strict=True):
+        seen[step].returns[row] = found
+    return Labels.join(seen)
 
 
-@dataclass
 class _Rows:
-    """What every episode does: `rule` [N] indexes _HELD, -1 is the policy; until frame `until`."""
+    """What every episode does: `rule` [N] indexes RULES up to frame `until` [N]."""
 
-    rule: NDArray[np.int64]
-    until: NDArray[np.int64]
-    visits: int
+    POLICY, TEACHER = -1, len(RULES)
 
-    @classmethod
-    def visiting(cls, visits: int) -> _Rows:
-        return cls(np.full(visits, -1), np.zeros(visits, np.int64), visits)
+    def __init__(self, visits: int) -> None:
+        self.visits = visits
+        self.rule, self.until = np.full(visits, self.POLICY), np.zeros(visits, np.int64)
 
     def stray(self, t: int, settings: LabelSettings, rng: np.random.Generator) -> None:
-        """Visits but the first draw what they do next."""
+        """Visits but the first draw what they follow next."""
         if t % settings.stray == 0:
-            drawn = rng.integers(-len(_HELD), len(_HELD), self.visits - 1)
-            self.rule[1 : self.visits] = np.maximum(drawn, -1)
+            drawn = rng.integers(-self.TEACHER - 1, self.TEACHER + 1, self.visits - 1)
+            self.rule[1 : self.visits] = np.maximum(drawn, self.POLICY)
             self.until[1 : self.visits] = t + settings.stray
 
     def branch(self, until: int) -> None:
         """Append the branches of one state; the policy and chance are held for no frame."""
         held = len(_HELD)
-        self.rule = np.concatenate([self.rule, np.arange(held), [-1, -1]])
+        self.rule = np.concatenate([self.rule, np.arange(held), [self.POLICY] * 2])
         self.until = np.concatenate([self.until, np.full(held, until), [0, 0]])
 
-    def decide(self, tokens: Tensor, policy: Decide, t: int) -> NDArray[np.int64]:
-        """Actions of all episodes."""
-        actions = policy(tokens).cpu().numpy()
-        for number, rule in enumerate(_HELD):
-            here = np.flatnonzero((self.rule == number) & (t < self.until))
-            actions[here] = rule(tokens[torch.from_numpy(here)]).cpu().numpy()
+    def decide(self, tokens: Tensor, taught: Tensor, own: Tensor, t: int) -> NDArray[np.int64]:
+        """Actions of all episodes, int64 [N]."""
+        actions = own.cpu().numpy().copy()
+        rule = np.where(t < self.until, self.rule, self.POLICY)
+        for number, answer in enumerate([*RULES, None]):
+            here = torch.from_numpy(np.flatnonzero(rule == number))
+            if len(here):
+                decided = taught[here] if answer is None else answer(tokens[here])
+                actions[here.numpy()] = decided.cpu().numpy()
         return actions
-
-
-def _branches(
-    tokens: Tensor, policy: Decide, actions: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """First decisions of a state's branches, int64 [BRANCHES]."""
-    held = [int(rule(tokens)[0]) for rule in _HELD]
-    return np.array([*held, int(policy(tokens)[0]), int(rng.integers(1, actions))])
 
 
 def _chosen(
     tokens: Tensor, decisions: int, settings: LabelSettings, rng: np.random.Generator
 ) -> list[int]:
-    """Visits whose state is labelled; four times as often where a memory or the frame is unsure."""
+    """Visits whose state is branched; four times as often where a memory or the frame is unsure."""
     unsure = (tokens[:, 1:, _SCORE] < _UNSURE).any(1).cpu().numpy()
-    chance = settings.states / (settings.visits * decisions) * np.where(unsure, 2.0, 0.5)
+    chance = settings.branched / (settings.visits * decisions) * np.where(unsure, 2.0, 0.5)
     return [int(row) for row in np.flatnonzero(rng.random(settings.visits) < chance)]
-
-
-_UNSURE = 0.7  # score below which a frame is unsure
-
-
-def _copied(states: States, row: int, copies: int) -> States:
-    """The states and `copies` of one of them."""
-    return states.take(list(range(len(states))) + [row] * copies)
