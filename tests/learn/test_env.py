@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from worlds import golden_model, make_simulator, make_video
 from vot_memory.errors import InputError
 from vot_memory.learn import features
 from vot_memory.learn.clip import load_clip
-from vot_memory.learn.env import ENV_ID, MemoryEnv, MemoryVectorEnv
+from vot_memory.learn.env import ENV_ID, MemoryEnv, MemoryVectorEnv, Options
 
 pytestmark = pytest.mark.golden
 OF_THE_SIMULATOR = {"passes", "hit_rate", "_passes", "_hit_rate"}  # tallies, not the episode's
@@ -226,3 +229,19 @@ def test_ready_parts():
     assert play(env, actions)[1] == pytest.approx(play(MemoryEnv(game), actions)[1], abs=1e-5)
     with pytest.raises(InputError, match="0 episodes are none"):
         MemoryVectorEnv(game, num_envs=0)
+
+
+def test_the_pages_examples_run(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "memory-env.md").read_text()
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(block, names)
+    game = names["env"].unwrapped.simulator
+    fifo = game.quality(game.play(game.fifo()))[0]
+    assert names["quality"] == pytest.approx(fifo)
+    said = capsys.readouterr().out
+    assert f"Q {100 * fifo:.2f}, " in said
+    assert said.count("Q [") == 100 // game.num_decisions
+    assert names["branches"].t == 5
+    for option in Options.__annotations__:
+        assert re.search(rf"^\|.*`{option}`.*\|", page, re.M)

@@ -26,6 +26,7 @@ from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError, unknown
 from vot_memory.learn import features
 from vot_memory.learn.clip import Clip, load_clip
+from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.observation import index
 from vot_memory.learn.simulator import Rules, Simulator, States
 from vot_memory.models import load_model
@@ -48,8 +49,8 @@ class Options(TypedDict, total=False):
     Attributes:
         video: its name, or its number in the split. Default 0.
         object: its id. Default the first one, as SAM2RL takes it.
-        model: name of a model, or a loaded one. Default the split's; a ready `Clip` needs the model
-            that encoded it.
+        model: name of a model, which is then made fast for many rows (`fast_backbone`), or a loaded
+            one. Default the split's; a ready `Clip` needs the model that encoded it.
         slots: size of the bank, the prompt included. Default 7.
         rows: temporal rows of the memories, "rank" (default) or "offset".
         pointers: "recent" (default), the last 15 frames', or "bank", those of the stored memories.
@@ -278,7 +279,7 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
     else:
         chosen = load_split(str(split))
         if not isinstance(model, Backbone):
-            model = load_model(model or chosen.default_model)
+            model = fast(load_model(model or chosen.default_model))
         video = _video(chosen.sequences, options.get("video", 0), chosen.name)
         clip = load_clip(model, video, _track(video, options.get("object")))
     return Simulator(
