@@ -3,7 +3,9 @@
 Pictures are encoded once. What is computed for a frame depends on nothing but what was read, so
 every prediction is a NODE named by its read set (the frame, the memories in order of age, the
 pointers), and equal read sets share one forward pass, whichever episodes ask (hash-consing). An
-episode is then a handful of node numbers, which search copies and branches at no cost.
+episode is then a handful of node numbers, which search copies and branches at no cost. Since a
+stored node's own read set tells the bank it met, a bank tells all decisions before it: episodes
+share what they began with, and never meet again, with either kind of pointers.
 
 Actions are SAM2RL's (arXiv 2507.08548, section 3): 0 discards the new memory, k replaces the k-th
 stored one from oldest to newest; the prompt is never replaced. While the bank fills, every memory
