@@ -27,6 +27,7 @@ from vot_memory.reports.plots.inline import inline_svg
 from vot_memory.reports.plots.memory import memory_plot
 from vot_memory.reports.plots.strip import strip_plot
 from vot_memory.reports.tables.curves import Curves, read_curves
+from vot_memory.reports.tables.reached import make_reached
 from vot_memory.reports.tables.studies import read_studies
 from vot_memory.reports.tables.study import Study
 from vot_memory.reports.tables.table import Table
@@ -132,7 +133,8 @@ def write_report(
     check_writable(place)
     remove_stale(place)
     curves = read_curves(wanted.curves) if wanted.curves else None
-    studies = read_studies(wanted.studies)
+    reached = None if curves is None else make_reached(curves)
+    studies = (*([] if reached is None else [reached]), *read_studies(wanted.studies))
     say("scoring")
     gathered = gather(
         results_root, split, baseline, toolkit_compatible=toolkit_compatible, jf=jf, data=data

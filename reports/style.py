@@ -34,6 +34,15 @@ STYLES = {
     "sam2rl": Style("#882255", "p"),
     "sam3": Style("#332288", "h"),
 }
+METHODS = {  # of search and training, which no plot shows beside other policies than sam2rl
+    "mutate": Style("#0072B2", "o"),
+    "beam": Style("#D55E00", "^"),
+    "sgbs": Style("#009E73", "s"),
+    "perturb": Style("#9A8F2E", "v"),
+    "random": Style("#6C6C6C", "X"),
+    "ppo": Style("#882255", "p"),
+    "ppo-best-sampled": Style("#D070A8", "D"),
+}
 _OTHER_COLORS = ("#117733", "#3E7C8C", "#661100", "#5B7DB8", "#DD4477", "#6B7A00")
 _OTHER_MARKERS = ("<", ">", "8", "H", "D", "s")
 _DARK = {  # the same hues where the ground is dark, with contrast 3 there
@@ -102,18 +111,19 @@ def styles_for(policies: Sequence[str]) -> list[Style]:
 def distinct_styles(names: Sequence[str]) -> dict[str, Style]:
     """Styles of some names, with colours and markers of their own as far as there are enough.
 
-    A policy has its fixed style; another name takes what is free, from the one that its hash
-    chooses on.
+    A policy and a method of search have their fixed style; another name takes what is free, from
+    the one that its hash chooses on.
     """
+    fixed = METHODS | STYLES
     styles: dict[str, Style] = {}
-    for name in sorted(set(names), key=lambda name: (name not in STYLES, name)):
-        wanted = style_of(name)
-        start = 0 if name in STYLES else _OTHER_COLORS.index(wanted.color)
+    for name in sorted(set(names), key=lambda name: (name not in fixed, name)):
+        wanted = fixed.get(name) or style_of(name)
+        start = 0 if name in fixed else _OTHER_COLORS.index(wanted.color)
         wheel = [wanted.color, *_OTHER_COLORS[start:], *_OTHER_COLORS[:start]]
         taken = {style.color for style in styles.values()}
         color = next((color for color in wheel if color not in taken), wanted.color)
         used = {style.marker for style in styles.values()}
-        marker = wanted.marker if name in STYLES else _free_marker(wanted.marker, used)
+        marker = _free_marker(wanted.marker, used)
         styles[name] = Style(color, marker)
     return {name: styles[name] for name in names}
 

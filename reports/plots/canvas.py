@@ -174,7 +174,7 @@ def wrap(line: str, width: float) -> list[str]:
 def add_legend(figure: Figure, axes: Axes, title: str) -> None:
     """The names of all lines of some axes, to the right of the panels."""
     legend = figure.legend(
-        handles=axes.get_lines(),
+        handles=[line for line in axes.get_lines() if str(line.get_label())[:1] != "_"],
         loc="outside right center",
         frameon=False,
         title=title,

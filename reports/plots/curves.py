@@ -26,16 +26,21 @@ _COLUMNS = 4
 _STEPS = 40  # points of a mean, each with an interval
 _LEAST = 0.02  # height of an axis in Q, so that its labels have decimals enough
 _LONGEST = 24  # letters of a name
+_UNEVEN = 1.5  # longest run of a method over its shortest that is worth a word
 
 
 class _Mean(NamedTuple):
-    """Mean of a method by budget and the ends of its band, [G] each."""
+    """Mean of a method by budget and the ends of its band, [G] each.
+
+    `sequences` it is over; from `shortest` frames on some of its runs have ended.
+    """
 
     frames: Values
     mean: Values
     low: Values
     high: Values
     sequences: int
+    shortest: int
 
 
 @styled
@@ -44,8 +49,9 @@ def curves_plot(curves: Curves) -> Figure | None:
 
     Where the baseline's Q is known everywhere, the gain over it is shown instead of Q. Methods are
     compared on the sequences that all have, if there are some. A run that ends early keeps what it
-    has found. Bands are 95% bootstrap intervals over sequences; of a single one they span
-    its seeds.
+    has found; where a method's own budget ends, a dotted line carries its mean on. Bands span the
+    seeds, each the mean over sequences, since methods are compared on the same ones; where no
+    method has several seeds they are 95% bootstrap intervals over sequences.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator
@@ -59,7 +65,7 @@ def curves_plot(curves: Curves) -> Figure | None:
     styles = distinct_styles(curves.methods)
     axes = figure.add_subplot(grid[0, :])
     means = _means(shown)
-    _draw_means(axes, means, styles, curves.has_baseline)
+    _draw_means(axes, means, styles, curves.has_baseline, float(shown["frames"].max()))
     add_legend(figure, axes, "in the end")
     first: Axes | None = None
     for i, name in enumerate(panels):
@@ -118,10 +124,17 @@ def _steps(own: DataFrame, frames: Values) -> Values:
 
 
 def _means(shown: DataFrame) -> dict[str, _Mean]:
-    return {str(method): _mean(own) for method, own in shown.groupby("method", sort=False)}
+    seeded = _seeded(shown)
+    return {str(method): _mean(own, seeded) for method, own in shown.groupby("method", sort=False)}
 
 
-def _mean(own: DataFrame) -> _Mean:
+def _seeded(shown: DataFrame) -> bool:
+    """Whether bands span seeds: some method has several, or there is but one sequence."""
+    seeds = shown.groupby(["method", "sequence"])["seed"].nunique()
+    return bool(seeds.max() > 1) or shown["sequence"].nunique() == 1
+
+
+def _mean(own: DataFrame, seeded: bool) -> _Mean:
     """Mean over seeds, then over sequences, from where every run has found something."""
     first = own.groupby(["sequence", "seed"])["frames"].min().max()
     frames = np.unique(own["frames"].to_numpy(float))
@@ -133,13 +146,18 @@ def _mean(own: DataFrame) -> _Mean:
     names = list(dict.fromkeys(sequence for sequence, _ in runs))
     units = [np.mean([v for (s, _), v in runs.items() if s == name], axis=0) for name in names]
     mean = np.mean(units, axis=0)
-    if len(names) == 1:
-        every = np.array(list(runs.values()))
-        return _Mean(frames, mean, every.min(axis=0), every.max(axis=0), 1)
+    shortest = int(own.groupby(["sequence", "seed"])["frames"].max().min())
+    if seeded:
+        seeds = list(dict.fromkeys(seed for _, seed in runs))
+        whole = len(runs) == len(seeds) * len(names)  # else a seed's mean is over other sequences
+        by_seed = [np.mean([runs[n, seed] for n in names], axis=0) for seed in seeds if whole]
+        every = np.array(by_seed or [np.full(len(frames), np.nan)])
+        low, high = every.min(axis=0), every.max(axis=0)
+        return _Mean(frames, mean, low, high, len(names), shortest)
     ends = [mean_interval(column) for column in np.array(units).T]
     low = np.array([np.nan if end.low is None else end.low for end in ends])
     high = np.array([np.nan if end.high is None else end.high for end in ends])
-    return _Mean(frames, mean, low, high, len(names))
+    return _Mean(frames, mean, low, high, len(names), shortest)
 
 
 def _ranked(means: dict[str, _Mean]) -> list[tuple[str, _Mean]]:
@@ -148,7 +166,7 @@ def _ranked(means: dict[str, _Mean]) -> list[tuple[str, _Mean]]:
 
 
 def _draw_means(
-    axes: Axes, means: dict[str, _Mean], styles: dict[str, Style], signed: bool
+    axes: Axes, means: dict[str, _Mean], styles: dict[str, Style], signed: bool, last: float
 ) -> None:
     for i, (method, own) in enumerate(_ranked(means)):
         style, end = styles[method], number(float(own.mean[-1]), signed=signed)
@@ -168,6 +186,9 @@ def _draw_means(
             markevery=(i * 2 % 7, 7),
             label=f"{end}  {shorten(one_line(method), _LONGEST)}",
         )
+        if own.frames[-1] < last:
+            x, y = [own.frames[-1], last], [own.mean[-1]] * 2
+            axes.plot(x, y, ":", color=style.color, lw=1.1, alpha=0.8, zorder=1.5)
 
 
 def _draw_sequence(axes: Axes, rows: DataFrame, styles: dict[str, Style]) -> None:
@@ -205,6 +226,13 @@ def _title(curves: Curves, means: dict[str, _Mean]) -> list[str]:
         over = f"{counts[0]} to {counts[-1]} sequences, not the same for all methods"
     elif counts[0] < total:
         over = f"the {counts[0]} of {total} sequences that all methods have"
-    band = "95% interval over sequences" if counts[-1] > 1 else "from the worst to the best seed"
+    seeded = _seeded(_compared(curves))
+    band = "from the worst to the best seed" if seeded else "95% interval over sequences"
     lines = [f"{what} by budget", f"mean over {over}; band: {band}"]
+    lines += [
+        f"{one_line(method)}: runs of {own.shortest:,} to {own.frames[-1]:,.0f} frames; those that "
+        "have ended keep what they found"
+        for method, own in means.items()
+        if own.frames[-1] > _UNEVEN * own.shortest
+    ]
     return [MADE_UP.capitalize(), *lines] if curves.synthetic else lines

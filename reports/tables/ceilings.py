@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 COLUMNS = ("sequence", "ceiling", "Q")
-BASE, HINDSIGHT = "fifo", "best-found"
+BASE, HINDSIGHT = "fifo", "hindsight"
 GROUPS = {  # group -> what it is told, in words
     "deployable": "nothing: it can track",
     "causal": "the truth of frames up to the current one",
@@ -58,10 +58,10 @@ _MEASURES = (
 
 
 def read_ceilings(paths: Seq[Path]) -> Study:
-    """Read ceilings from CSV files with the columns `COLUMNS`.
+    """Read ceilings from CSV files with the columns `COLUMNS` and maybe `object`.
 
     A ceiling is one of `KINDS` or the name of a policy that can track. Rows cover the videos that
-    all ceilings have.
+    all ceilings have, a video the mean over its objects.
 
     Raises:
         InputError: a file cannot be read or lacks a column; a ceiling is unknown, a value stands
@@ -74,10 +74,10 @@ def read_ceilings(paths: Seq[Path]) -> Study:
         file = read_csv(path, "ceilings", COLUMNS)
         require(file, path, COLUMNS, "ceilings")
         for row in file.rows:
-            once.check(row, "sequence", "ceiling")
+            once.check(row, "sequence", "object", "ceiling")
             cells.append((row.name("sequence"), _kind(row), row.share("Q")))
-    table = pd.DataFrame(cells, columns=list(COLUMNS)).pivot(
-        index="sequence", columns="ceiling", values="Q"
+    table = pd.DataFrame(cells, columns=list(COLUMNS)).pivot_table(
+        index="sequence", columns="ceiling", values="Q", sort=False
     )
     shared = table.dropna()
     where = ", ".join(path.name for path in paths)

@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from vot_memory.reports.style import (
+    METHODS,
     PAPER,
     STYLES,
     dark_color,
@@ -54,6 +55,16 @@ def test_names_get_colours_of_their_own_while_there_are_some():
     many = distinct_styles(OTHERS[:12])
     assert len(set(many.values())) == 12
     assert many == dict(reversed(distinct_styles(OTHERS[11::-1]).items()))
+
+
+def test_methods_of_search_have_colours_of_their_own():
+    styles = distinct_styles([*METHODS, "cem"])
+    assert {name: styles[name] for name in METHODS} == METHODS
+    assert len({style.color for style in styles.values()}) == len(METHODS) + 1
+    assert len({style.marker for style in styles.values()}) == len(METHODS) + 1
+    both = distinct_styles(["ppo", "sam2rl"])
+    assert both["ppo"].color != both["sam2rl"].color
+    assert both["ppo"].marker != both["sam2rl"].marker
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_policies_keep_their_colours_and_names_stay_text(read):
     curves = read(f"sam2rl,{hostile},0,10,0.2", f"{hostile},{hostile},0,10,0.3")
     figure = curves_plot(curves)
     assert lines_of(figure)["sam2rl"].get_color() == STYLES["sam2rl"].color
-    colors = [line.get_color() for line in figure.axes[0].lines]
+    colors = [line.get_color() for line in lines_of(figure).values()]
     assert len(set(colors)) == len(colors)
     svg = inline_svg(figure, "curves", curves_alt(curves))
     assert "&lt;script&gt;$x$|_" in svg
@@ -118,3 +118,47 @@ def test_long_curves_are_thinned_to_their_ends(read):
     assert (x[0], x[-1]) == (1, 399)
     assert len(x) <= 40
     assert np.allclose(line.get_ydata(), x / 1000)
+
+
+def band(figure, place=0):
+    """Lowest and highest value of a method's band by budget."""
+    ends = figure.axes[0].collections[place].get_paths()[0].vertices
+    return {x: (ends[ends[:, 0] == x, 1].min(), ends[ends[:, 0] == x, 1].max()) for x in ends[:, 0]}
+
+
+def test_bands_span_seeds_each_the_mean_over_sequences(read):
+    curves = read("ppo,a,0,10,0.1", "ppo,a,1,10,0.2", "ppo,b,0,10,0.5", "ppo,b,1,10,0.8")
+    figure = curves_plot(curves)
+    assert band(figure)[10] == pytest.approx((0.3, 0.5))
+    assert "band: from the worst to the best seed" in figure.get_suptitle()
+
+
+def test_without_several_seeds_bands_are_intervals_over_sequences(read):
+    figure = curves_plot(read(*(f"ppo,{name},0,10,0.{i}" for i, name in enumerate("abcde", 1))))
+    low, high = band(figure)[10]
+    assert 0.1 < low < 0.3 < high < 0.5
+    assert "band: 95% interval over sequences" in figure.get_suptitle()
+
+
+def test_seeds_that_lack_sequences_give_no_band(read):
+    lines = ("ppo,a,0,10,0.1", "ppo,b,1,10,0.8", "cem,a,0,10,0.2", "cem,a,1,10,0.3")
+    figure = curves_plot(read(*lines, "cem,b,0,10,0.2", "cem,b,1,10,0.3"))
+    assert lines_of(figure)["ppo"].get_ydata() == pytest.approx([0.45])
+    assert not figure.axes[0].collections[0].get_paths()
+    assert band(figure, 1)[10] == pytest.approx((0.2, 0.3))
+
+
+def test_a_dotted_line_carries_on_what_was_found_to_the_largest_budget(read):
+    curves = read("beam,a,0,10,0.2", "beam,a,0,20,0.4", "ppo,a,0,10,0.1", "ppo,a,0,900,0.3")
+    axes = curves_plot(curves).axes[0]
+    (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
+    assert dotted.get_xdata() == pytest.approx([20, 900])
+    assert dotted.get_ydata() == pytest.approx([0.4, 0.4])
+    legend = axes.figure.legends[0]
+    assert len(legend.get_texts()) == 2
+
+
+def test_runs_of_different_length_are_said(read):
+    lines = ("ppo,a,0,10,0.2", "ppo,a,0,1000,0.6", "ppo,b,0,10,0.4", "ppo,b,0,8000,0.4")
+    assert "ppo: runs of 1,000 to 8,000 frames" in curves_plot(read(*lines)).get_suptitle()
+    assert "runs of" not in curves_plot(read(*lines[:2])).get_suptitle()

@@ -37,6 +37,11 @@ def test_several_files_stand_together_and_one_made_up_marks_all(read):
     assert not curves.has_baseline  # only one file knows it
 
 
+def test_a_baseline_may_differ_by_rounding(read):
+    curves = read(f"{HEAD},baseline\na,s,0,1,0.5,0.412346\nb,s,0,1,0.5,0.412345432\n")
+    assert curves.has_baseline
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     file = tmp_path / "bom.csv"
     file.write_text(f"{HEAD}\na,s,0,1,0.5\n", encoding="utf-8-sig")
