@@ -25,6 +25,7 @@ POLICIES = {
     "random": "vot_memory.policies.random:Random",
     "replay": "vot_memory.policies.replay:Replay",
     "sam2rl": "vot_memory.policies.sam2rl:Sam2RL",
+    "learned": "vot_memory.policies.learned:Learned",
     "samurai": "vot_memory.policies.samurai:Samurai",
     "dam4sam": "vot_memory.policies.dam4sam:Dam4Sam",
     "sam2long": "vot_memory.policies.sam2long:Sam2Long",

@@ -1,0 +1,300 @@
+"""Learn one memory policy for all videos: imitate a teacher that knows the truth, then rollouts.
+
+Rounds of DAgger and AggreVaTe (see `labels`): each round plays the policy of the round before on
+videos it has not seen yet, labels the states it gets into, and fits a new network to all labels so
+far. The first round visits the teacher's states; in the last ones some states are branched. On the
+tuning split every round's policy is played beside FIFO, and the best is kept.
+
+The folder holds `settings.json`, `labels/ROUND/VIDEO.npz`, `round-N.safetensors`, `dev/NAME.csv`
+(Q of every video), `curve.csv` (a row a round) and, last, `policy.safetensors`. Every file is
+written whole; what is there is not made again, so that a killed training goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence as Seq
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vot_memory.building import check_writable, write_atomically
+from vot_memory.errors import InputError
+from vot_memory.learn import features, labels
+from vot_memory.learn.clip import load_clip
+from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.fitting import FitSettings, agreement, fit
+from vot_memory.learn.labels import Decide, Labels, LabelSettings
+from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
+from vot_memory.learn.simulator import Rules, Simulator
+from vot_memory.progress import Progress, Silent
+from vot_memory.statistics import paired_difference
+
+if TYPE_CHECKING:
+    from vot_memory.backbone import Backbone
+    from vot_memory.datasets.sequence import Sequence
+    from vot_memory.learn.networks import SlotPointer
+
+
+@dataclass(frozen=True)
+class ImitateSettings:
+    """Everything that decides the policy, apart from model and videos.
+
+    Attributes:
+        rounds: how often labels are collected and a network is fitted.
+        videos: visited in each round; they are taken in turn, and again from the first.
+        branching: first round (from 0) in which states are branched.
+        label: what is visited. branched: states of a video that are branched then, about.
+        fit: the network and how it is fitted.
+        rules: how the bank is read.
+        seed: of all that is drawn.
+    """
+
+    rounds: Annotated[int, Field(ge=1)] = 4
+    videos: Annotated[int, Field(ge=1)] = 128
+    branching: Annotated[int, Field(ge=0)] = 2
+    label: LabelSettings = LabelSettings()
+    branched: Annotated[int, Field(ge=0)] = 4
+    fit: FitSettings = field(default_factory=FitSettings)
+    rules: Rules = field(default_factory=Rules)
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+def train_imitate(
+    backbone: Backbone,
+    sequences: Seq[Sequence],
+    dev: Seq[Sequence],
+    out: Path,
+    settings: ImitateSettings | None = None,
+    *,
+    split: str = "synth-train",
+    progress: Progress | None = None,
+) -> Path:
+    """Train a policy, or go on where a training stopped.
+
+    Args:
+        backbone: the model, as trackers run it; training uses its fast arrangement.
+        sequences: videos to learn from; the caller has asked `check_for_tuning`.
+        dev: videos to choose the round by, others than those; the same holds for them.
+        out: folder of the training.
+        settings: how.
+        split: name of what is learned from, for the policy's card.
+        progress: what is told; a unit is a video.
+
+    Returns:
+        `policy.safetensors`.
+
+    Raises:
+        InputError: no videos, a folder of another training, or a loss that is not finite.
+        OSError: `out` cannot be written to.
+    """
+    settings, progress = settings or ImitateSettings(), progress or Silent()
+    if not sequences or not dev:
+        raise InputError("There are no videos to train on or to choose by: name larger splits.")
+    check_writable(out / "settings.json")
+    training = _Training(backbone, list(sequences), list(dev), out, settings, split, progress)
+    training.claim()
+    with progress.start(settings.rounds * (settings.videos + len(dev)) + len(dev)):
+        training.judge("fifo", labels.fifo)
+        for number in range(settings.rounds):
+            training.collect(number)
+            training.fit(number)
+            training.judge(f"round-{number}", load_learned(training.weights(number)).decide)
+            training.tell(number)
+    return training.choose()
+
+
+@dataclass
+class _Training:
+    """One training's folder and what fills it; arguments as of `train_imitate`."""
+
+    backbone: Backbone
+    sequences: list[Sequence]
+    dev: list[Sequence]
+    out: Path
+    settings: ImitateSettings
+    split: str
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.fast = fast(self.backbone)
+
+    # ---- rounds ----------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Note whose folder it is; refuse that of another training."""
+        own = self._identity()
+        path = self.out / "settings.json"
+        if not path.exists():
+            write_atomically(path, json.dumps(own, indent=1) + "\n")
+            return
+        try:
+            there = json.loads(path.read_text(encoding="utf-8"))
+            differs = [name for name in own if own[name] != there.get(name)]
+        except (ValueError, AttributeError) as error:
+            raise InputError(f"{path} is damaged: delete the folder and train again.") from error
+        if differs:
+            raise InputError(
+                f"{self.out} holds a training that differs in {', '.join(differs)}: give another "
+                "folder for these options."
+            )
+
+    def collect(self, number: int) -> None:
+        """Label this round's videos."""
+        s = self.settings
+        before = None if number == 0 else load_learned(self.weights(number - 1)).decide
+        branched = s.branched if number >= s.branching else 0
+        how = LabelSettings(s.label.visits, s.label.stray, branched, s.label.hold)
+        for place in self._videos(number):
+            sequence, path = self.sequences[place], self._labels(number, place)
+            if path.exists():
+                self.progress.skipped(sequence.name)
+                continue
+            rng = np.random.default_rng((s.seed, number, place))
+            with _timed(self.progress, sequence):
+                simulator = simulate(self.fast, sequence, s.rules)
+                labels.label(simulator, before, how, rng).save(path)
+
+    def fit(self, number: int) -> None:
+        """This round's network, from all labels so far."""
+        if not self.weights(number).exists():
+            network = fit(self._labelled(number), self.settings.fit)
+            save_policy(self.weights(number), network, self._card(number, network))
+
+    def judge(self, name: str, policy: Decide) -> None:
+        """Play a policy on the tuning videos."""
+        path = self._judged(name)
+        if path.exists():
+            for sequence in self.dev:
+                self.progress.skipped(sequence.name)
+            return
+        quality = qualities(self.fast, self.dev, policy, self.settings.rules, self.progress)
+        table = pd.DataFrame({"sequence": [s.name for s in self.dev], "quality": quality})
+        write_atomically(path, table.to_csv(index=False))
+
+    def tell(self, number: int) -> None:
+        """`curve.csv` up to this round."""
+        rows = [self._row(i) for i in range(number + 1)]
+        write_atomically(self.out / "curve.csv", pd.DataFrame(rows).to_csv(index=False))
+
+    def choose(self) -> Path:
+        """The policy of the best round, the earliest of equals."""
+        curve = pd.read_csv(self.out / "curve.csv")
+        best = int(curve["quality"].idxmax())
+        chosen = load_learned(self.weights(best))
+        row = {name: float(value) for name, value in curve.iloc[best].items()}
+        card = chosen.card.model_copy(update={"figures": row})
+        place = self.out / "policy.safetensors"
+        save_policy(place, chosen.network, card)
+        return place
+
+    # ---- parts -----------------------------------------------------------------------------
+
+    def weights(self, number: int) -> Path:
+        """The policy of a round."""
+        return self.out / f"round-{number}.safetensors"
+
+    def _identity(self) -> dict[str, Any]:
+        own = asdict(self.settings)
+        rounds = {"rounds": own.pop("rounds")}  # more of them may be asked for later
+        del rounds
+        names = [s.name for s in self.sequences], [s.name for s in self.dev]
+        model = {"model": self.backbone.name, "image_size": self.backbone.image_size}
+        own = {**model, "split": self.split, "sequences": names[0], "dev": names[1], **own}
+        plain: dict[str, Any] = json.loads(json.dumps(own))
+        return plain
+
+    def _videos(self, number: int) -> list[int]:
+        first, count = number * self.settings.videos, len(self.sequences)
+        return [i % count for i in range(first, first + min(self.settings.videos, count))]
+
+    def _labels(self, number: int, place: int) -> Path:
+        return self.out / "labels" / str(number) / f"{place:05d}.npz"
+
+    def _labelled(self, number: int, first: int = 0) -> Labels:
+        return Labels.join(
+            [
+                Labels.load(self._labels(i, place))
+                for i in range(first, number + 1)
+                for place in self._videos(i)
+            ]
+        )
+
+    def _card(self, number: int, network: SlotPointer) -> PolicyCard:
+        how, rules = self.settings.fit, self.settings.rules
+        return PolicyCard(
+            model=self.backbone.name,
+            image_size=self.backbone.image_size,
+            slots=rules.slots,
+            rows=rules.rows,
+            pointers=rules.pointers,
+            width=how.width,
+            heads=how.heads,
+            layers=how.layers,
+            split=self.split,
+            rounds=number + 1,
+        )
+
+    def _judged(self, name: str) -> Path:
+        return self.out / "dev" / f"{name}.csv"
+
+    def _row(self, number: int) -> dict[str, float]:
+        """A round in figures; `agreement` is with the teacher on videos that were new to it."""
+        own = pd.read_csv(self._judged(f"round-{number}"))["quality"].to_numpy()
+        fifo = pd.read_csv(self._judged("fifo"))["quality"].to_numpy()
+        gain = paired_difference(own, fifo)
+        row = {
+            "round": number,
+            "states": len(self._labelled(number)),
+            "quality": float(own.mean()),
+            "gain": gain.mean,
+            "gain_low": gain.low,
+            "gain_high": gain.high,
+            "agreement": np.nan,
+        }
+        if number:
+            before = load_learned(self.weights(number - 1)).network
+            row["agreement"] = agreement(before, self._labelled(number, number))
+        return row
+
+
+def simulate(backbone: Backbone, sequence: Sequence, rules: Rules) -> Simulator:
+    """A simulator that describes, on the first object of a video."""
+    return Simulator(load_clip(backbone, sequence), backbone, rules, describe=features.describe)
+
+
+def qualities(
+    backbone: Backbone,
+    sequences: Seq[Sequence],
+    policy: Decide,
+    rules: Rules,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """Clean Q of a policy on the first object of every video, float64 [videos]."""
+    found = []
+    for sequence in sequences:
+        with _timed(progress or Silent(), sequence):
+            simulator = simulate(backbone, sequence, rules)
+            found.append(float(simulator.quality(labels.rollout(simulator, policy))[0]))
+    return np.array(found)
+
+
+class _timed:
+    """Tell that a video begins and ends."""
+
+    def __init__(self, progress: Progress, sequence: Sequence) -> None:
+        self.progress, self.sequence = progress, sequence
+
+    def __enter__(self) -> None:
+        self.began = time.monotonic()
+        self.progress.unit(self.sequence.name, 1, len(self.sequence))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.progress.done(self.sequence.name, time.monotonic() - self.began)
