@@ -188,20 +188,18 @@ def test_decisions_mean_the_same_in_the_tracker(world, tmp_path):
     simulator = make_simulator(video, **rules)
     actions = random_actions(simulator, seed=len(world))
     seen = walk(simulator, actions)
-    masks, _, stored = track_video(video, replay(video, simulator, actions[0], tmp_path))
-    first = video.objects[0].first_frame
-    for states, logits in seen:
-        ours = full_size(logits, video.size)[0]
-        assert torch.equal((ours > 0)[ours.abs() > MARGIN], mask_at(masks, states, ours))
-        kept = [f + first for f in simulator.frame(states.bank)[0].tolist()]
-        assert kept == stored[states.t - 1]
+    run = track_video(video, replay(video, simulator, actions[0], tmp_path))
+    assert_same_run(seen, run)
     final = seen[-1][0]
-    expected = quality_of(video, masks)
-    assert simulator.quality(final)[0] == pytest.approx(expected, abs=2e-3)
+    assert simulator.quality(final)[0] == pytest.approx(quality_of(video, run.masks), abs=2e-3)
+    for states, _ in seen:
+        assert simulator.frame(states.bank)[0].tolist() == run.frames[states.t - 1]
 
 
-def mask_at(masks, states, logits):
-    return torch.from_numpy(masks[states.t])[logits.abs() > MARGIN]
+def assert_same_run(seen, run):
+    """The simulator's one episode and a run of the tracker."""
+    for states, logits in seen:
+        assert_same(logits[0], run.logits[states.t - 1])
 
 
 def quality_of(video, masks):
@@ -231,16 +229,14 @@ def test_fifo_as_a_stream_of_actions_is_fifo(slots, rows, tmp_path):
     video = make_video(24)
     simulator = make_simulator(video, slots, rows=rows)
     fifo = load_policy("fifo", {"num_maskmem": str(slots)})
-    masks, written, stored = track_video(video, fifo)
-    played, slots_of_replay, _ = track_video(
-        video, replay(video, simulator, simulator.fifo()[0], tmp_path, last=1)
-    )
-    assert np.array_equal(masks, played)
-    assert written == slots_of_replay
-    for states, logits in walk(simulator, simulator.fifo()):
-        ours = full_size(logits, video.size)[0]
-        assert torch.equal((ours > 0)[ours.abs() > MARGIN], mask_at(masks, states, ours))
-        assert simulator.frame(states.bank)[0].tolist() == stored[states.t - 1]
+    run = track_video(video, fifo)
+    played = track_video(video, replay(video, simulator, simulator.fifo()[0], tmp_path, last=1))
+    assert np.array_equal(run.masks, played.masks)
+    assert run.slots == played.slots
+    seen = walk(simulator, simulator.fifo())
+    assert_same_run(seen, run)
+    for states, _ in seen:
+        assert simulator.frame(states.bank)[0].tolist() == run.frames[states.t - 1]
 
 
 # ---- ground truth given to the tracker -----------------------------------------------------

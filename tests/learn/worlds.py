@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -76,19 +77,47 @@ def walk(simulator, actions):
     return seen
 
 
+class Recorder(Engine):
+    """An engine that notes the logits of the chosen masks of its one object."""
+
+    def __init__(self):
+        super().__init__(golden_model())
+        self.logits = []
+
+    def propose(self, track, features):
+        pending = super().propose(track, features)
+        self.logits.append(pending.prediction.logits[0])
+        return pending
+
+
+@dataclass
+class Run:
+    """What a tracker did at batch 1, counted from the prompt.
+
+    Attributes:
+        masks: bool [T, H, W]. logits: of frame t at t - 1. slots: written. frames: stored after it.
+    """
+
+    masks: list
+    logits: list
+    slots: list
+    frames: list
+
+
 def track_video(video, policy):
-    """A run at batch 1, from the prompt on: masks bool [T, H, W], written slots, stored frames."""
     (track,) = video.objects
-    tracker = Tracker(Engine(golden_model()), policy, num_frames=len(video), sequence=video.name)
-    masks, slots, stored = [], [], []
+    engine = Recorder()
+    run = Run([], engine.logits, [], [])
+    tracker = Tracker(engine, policy, num_frames=len(video), sequence=video.name)
     for t in range(len(video)):
         prompts = {track.id: MaskPrompt(track.mask(t))} if t == track.first_frame else None
         answer = tracker.track(video.frames[t], prompts)
         if answer.objects:
-            masks.append(answer.mask(track.id))
-            slots.append(int(answer.written[0]))
-            stored.append(sorted(f for f in answer.memory[0].tolist() if f > track.first_frame))
-    return np.stack(masks), slots, stored
+            stored = sorted(f for f in answer.memory[0].tolist() if f > track.first_frame)
+            run.masks.append(answer.mask(track.id))
+            run.slots.append(int(answer.written[0]))
+            run.frames.append([f - track.first_frame for f in stored])
+    return run
 
 
 def replay(video, simulator, actions, folder, last=0):
