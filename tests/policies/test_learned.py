@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 import torch
 from simulation import Simulation
@@ -70,7 +69,7 @@ def test_the_tracker_sees_and_decides_what_the_simulator_does(write, backbone, c
         Rules(slots=4, pointers=pointers),
         describe=features.describe,
     )
-    labels.rollout(simulator, decide)
+    labels.rollout(simulator, [decide])
     assert len(seen) == len(expected) + 1  # the last frame's decision changes nothing
     for (tokens, logits), (there, answer) in zip(seen, expected, strict=False):
         assert torch.allclose(tokens, there, atol=1e-3)

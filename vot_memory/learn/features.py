@@ -70,7 +70,8 @@ def describe(candidates: Candidates, choice: Tensor) -> Tensor:
     """What stays known of a frame: scores, a small mask and the direction of its pointer.
 
     Args:
-        candidates: of B rows. choice: int64 [B].
+        candidates: of B rows.
+        choice: int64 [B].
 
     Returns:
         float32 [B, len(SCALARS) + GRID * GRID + C].
@@ -103,7 +104,10 @@ def describe_prompt(area: Tensor, iou: Tensor, obj: Tensor, ptr: Tensor) -> Tens
     """The description of a prompt, whose mask nobody keeps: as `describe` but for that.
 
     Args:
-        area: float32 [b], share of the picture. iou, obj: float32 [b]. ptr: [b, C].
+        area: float32 [b], share of the picture.
+        iou: float32 [b], predicted.
+        obj: float32 [b], object score logit.
+        ptr: [b, C], object pointer.
 
     Returns:
         float32 [b, S].

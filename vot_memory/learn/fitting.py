@@ -33,7 +33,7 @@ class FitSettings:
     width: Annotated[int, Field(ge=1)] = 48
     heads: Annotated[int, Field(ge=1)] = 4
     layers: Annotated[int, Field(ge=1)] = 2
-    steps: Annotated[int, Field(ge=1)] = 1500
+    steps: Annotated[int, Field(ge=1)] = 1000
     batch: Annotated[int, Field(ge=1)] = 256
     lr: Annotated[float, Field(gt=0)] = 2e-3
     decay: Annotated[float, Field(ge=0)] = 1e-2
@@ -121,7 +121,7 @@ def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> 
                 f"learning rate (now {settings.lr})."
             )
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()

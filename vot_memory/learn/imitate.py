@@ -3,10 +3,10 @@
 Rounds of DAgger and AggreVaTe (see `labels`): each round plays the policy of the round before on
 videos it has not seen yet, labels the states it gets into, and fits a new network to all labels so
 far. The first round visits the teacher's states; in the last ones some states are branched. On the
-tuning split every round's policy is played beside FIFO, and the best is kept.
+tuning split the policies of all rounds are played beside FIFO, and the best is kept.
 
-The folder holds `settings.json`, `labels/ROUND/VIDEO.npz`, `round-N.safetensors`, `dev/NAME.csv`
-(Q of every video), `curve.csv` (a row a round) and, last, `policy.safetensors`. Every file is
+The folder holds `settings.json`, `labels/ROUND/VISIT.npz`, `round-N.safetensors`, `dev/VIDEO.json`
+(Q of every policy), `curve.csv` (a row a round) and, last, `policy.safetensors`. Every file is
 written whole; what is there is not made again, so that a killed training goes on.
 """
 
@@ -15,13 +15,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence as Seq
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from vot_memory.building import check_writable, write_atomically
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
     from vot_memory.learn.networks import SlotPointer
 
 
+_FIFO = "fifo"
+
+
 @dataclass(frozen=True)
 class ImitateSettings:
     """Everything that decides the policy, apart from model and videos.
@@ -50,7 +52,7 @@ class ImitateSettings:
         rounds: how often labels are collected and a network is fitted.
         videos: visited in each round; they are taken in turn, and again from the first.
         branching: first round (from 0) in which states are branched.
-        label: what is visited. branched: states of a video that are branched then, about.
+        label: what is visited and, from then on, branched.
         fit: the network and how it is fitted.
         rules: how the bank is read.
         seed: of all that is drawn.
@@ -59,8 +61,7 @@ class ImitateSettings:
     rounds: Annotated[int, Field(ge=1)] = 4
     videos: Annotated[int, Field(ge=1)] = 128
     branching: Annotated[int, Field(ge=0)] = 2
-    label: LabelSettings = LabelSettings()
-    branched: Annotated[int, Field(ge=0)] = 4
+    label: LabelSettings = field(default_factory=LabelSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     rules: Rules = field(default_factory=Rules)
     seed: Annotated[int, Field(ge=0)] = 0
@@ -100,13 +101,11 @@ def train_imitate(
     check_writable(out / "settings.json")
     training = _Training(backbone, list(sequences), list(dev), out, settings, split, progress)
     training.claim()
-    with progress.start(settings.rounds * (settings.videos + len(dev)) + len(dev)):
-        training.judge("fifo", labels.fifo)
+    with progress.start(settings.rounds * settings.videos + len(dev)):
         for number in range(settings.rounds):
             training.collect(number)
             training.fit(number)
-            training.judge(f"round-{number}", load_learned(training.weights(number)).decide)
-            training.tell(number)
+        training.judge()
     return training.choose()
 
 
@@ -149,15 +148,14 @@ class _Training:
         """Label this round's videos."""
         s = self.settings
         before = None if number == 0 else load_learned(self.weights(number - 1)).decide
-        branched = s.branched if number >= s.branching else 0
-        how = LabelSettings(s.label.visits, s.label.stray, branched, s.label.hold)
-        for place in self._videos(number):
-            sequence, path = self.sequences[place], self._labels(number, place)
+        how = s.label if number >= s.branching else replace(s.label, branched=0)
+        for visit, place in self._visits(number):
+            sequence, path = self.sequences[place], self._labels(number, visit)
             if path.exists():
                 self.progress.skipped(sequence.name)
                 continue
-            rng = np.random.default_rng((s.seed, number, place))
-            with _timed(self.progress, sequence):
+            rng = np.random.default_rng((s.seed, visit))
+            with _Timed(self.progress, sequence):
                 simulator = simulate(self.fast, sequence, s.rules)
                 labels.label(simulator, before, how, rng).save(path)
 
@@ -167,28 +165,21 @@ class _Training:
             network = fit(self._labelled(number), self.settings.fit)
             save_policy(self.weights(number), network, self._card(number, network))
 
-    def judge(self, name: str, policy: Decide) -> None:
-        """Play a policy on the tuning videos."""
-        path = self._judged(name)
-        if path.exists():
-            for sequence in self.dev:
-                self.progress.skipped(sequence.name)
-            return
-        quality = qualities(self.fast, self.dev, policy, self.settings.rules, self.progress)
-        table = pd.DataFrame({"sequence": [s.name for s in self.dev], "quality": quality})
-        write_atomically(path, table.to_csv(index=False))
-
-    def tell(self, number: int) -> None:
-        """`curve.csv` up to this round."""
-        rows = [self._row(i) for i in range(number + 1)]
-        write_atomically(self.out / "curve.csv", pd.DataFrame(rows).to_csv(index=False))
+    def judge(self) -> None:
+        """Play the policies of all rounds on the tuning videos, and write `curve.csv`."""
+        rounds = range(self.settings.rounds)
+        policies: dict[str, Decide] = {_FIFO: labels.fifo}
+        policies |= {_round(n): load_learned(self.weights(n)).decide for n in rounds}
+        table = pd.DataFrame([self._played(place, policies) for place in range(len(self.dev))])
+        curve = pd.DataFrame([self._row(number, table) for number in rounds])
+        write_atomically(self.out / "curve.csv", curve.to_csv(index=False))
 
     def choose(self) -> Path:
         """The policy of the best round, the earliest of equals."""
         curve = pd.read_csv(self.out / "curve.csv")
-        best = int(curve["quality"].idxmax())
+        best = int(curve["quality"].to_numpy().argmax())
         chosen = load_learned(self.weights(best))
-        row = {name: float(value) for name, value in curve.iloc[best].items()}
+        row = {str(name): float(value) for name, value in curve.iloc[best].dropna().items()}
         card = chosen.card.model_copy(update={"figures": row})
         place = self.out / "policy.safetensors"
         save_policy(place, chosen.network, card)
@@ -198,31 +189,31 @@ class _Training:
 
     def weights(self, number: int) -> Path:
         """The policy of a round."""
-        return self.out / f"round-{number}.safetensors"
+        return self.out / f"{_round(number)}.safetensors"
 
     def _identity(self) -> dict[str, Any]:
         own = asdict(self.settings)
-        rounds = {"rounds": own.pop("rounds")}  # more of them may be asked for later
-        del rounds
+        del own["rounds"]  # more of them may be asked for later
         names = [s.name for s in self.sequences], [s.name for s in self.dev]
         model = {"model": self.backbone.name, "image_size": self.backbone.image_size}
         own = {**model, "split": self.split, "sequences": names[0], "dev": names[1], **own}
         plain: dict[str, Any] = json.loads(json.dumps(own))
         return plain
 
-    def _videos(self, number: int) -> list[int]:
+    def _visits(self, number: int) -> list[tuple[int, int]]:
+        """Visits of a round, counted through all rounds, and which video each is to."""
         first, count = number * self.settings.videos, len(self.sequences)
-        return [i % count for i in range(first, first + min(self.settings.videos, count))]
+        return [(i, i % count) for i in range(first, first + self.settings.videos)]
 
-    def _labels(self, number: int, place: int) -> Path:
-        return self.out / "labels" / str(number) / f"{place:05d}.npz"
+    def _labels(self, number: int, visit: int) -> Path:
+        return self.out / "labels" / str(number) / f"{visit:05d}.npz"
 
     def _labelled(self, number: int, first: int = 0) -> Labels:
         return Labels.join(
             [
-                Labels.load(self._labels(i, place))
+                Labels.load(self._labels(i, visit))
                 for i in range(first, number + 1)
-                for place in self._videos(i)
+                for visit, _ in self._visits(i)
             ]
         )
 
@@ -241,21 +232,29 @@ class _Training:
             rounds=number + 1,
         )
 
-    def _judged(self, name: str) -> Path:
-        return self.out / "dev" / f"{name}.csv"
+    def _played(self, place: int, policies: dict[str, Decide]) -> dict[str, float]:
+        """Q of policies on a tuning video; those already played are read."""
+        path, sequence = self.out / "dev" / f"{place:05d}.json", self.dev[place]
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if found.keys() >= policies.keys():
+            self.progress.skipped(sequence.name)
+        else:
+            with _Timed(self.progress, sequence):
+                found = qualities(self.fast, sequence, policies, self.settings.rules)
+                write_atomically(path, json.dumps(found, indent=1) + "\n")
+        return {name: found[name] for name in policies}
 
-    def _row(self, number: int) -> dict[str, float]:
+    def _row(self, number: int, table: pd.DataFrame) -> dict[str, float]:
         """A round in figures; `agreement` is with the teacher on videos that were new to it."""
-        own = pd.read_csv(self._judged(f"round-{number}"))["quality"].to_numpy()
-        fifo = pd.read_csv(self._judged("fifo"))["quality"].to_numpy()
+        own, fifo = table[_round(number)].to_numpy(), table[_FIFO].to_numpy()
         gain = paired_difference(own, fifo)
-        row = {
+        row: dict[str, float] = {
             "round": number,
             "states": len(self._labelled(number)),
             "quality": float(own.mean()),
-            "gain": gain.mean,
-            "gain_low": gain.low,
-            "gain_high": gain.high,
+            "gain": np.nan if gain.mean is None else gain.mean,
+            "gain_low": np.nan if gain.low is None else gain.low,
+            "gain_high": np.nan if gain.high is None else gain.high,
             "agreement": np.nan,
         }
         if number:
@@ -270,22 +269,19 @@ def simulate(backbone: Backbone, sequence: Sequence, rules: Rules) -> Simulator:
 
 
 def qualities(
-    backbone: Backbone,
-    sequences: Seq[Sequence],
-    policy: Decide,
-    rules: Rules,
-    progress: Progress | None = None,
-) -> NDArray[np.float64]:
-    """Clean Q of a policy on the first object of every video, float64 [videos]."""
-    found = []
-    for sequence in sequences:
-        with _timed(progress or Silent(), sequence):
-            simulator = simulate(backbone, sequence, rules)
-            found.append(float(simulator.quality(labels.rollout(simulator, policy))[0]))
-    return np.array(found)
+    backbone: Backbone, sequence: Sequence, policies: dict[str, Decide], rules: Rules
+) -> dict[str, float]:
+    """Clean Q of policies on the first object of a video."""
+    simulator = simulate(backbone, sequence, rules)
+    states = labels.rollout(simulator, list(policies.values()))
+    return dict(zip(policies, simulator.quality(states).tolist(), strict=True))
 
 
-class _timed:
+def _round(number: int) -> str:
+    return f"round-{number}"
+
+
+class _Timed:
     """Tell that a video begins and ends."""
 
     def __init__(self, progress: Progress, sequence: Sequence) -> None:

@@ -1,4 +1,4 @@
-"""What a policy is taught in the states it visits: a teacher's decisions, and what others are worth.
+"""What a policy is taught in the states it visits: a teacher's decisions, and what they are worth.
 
 The TEACHER knows the ground truth and so tells good frames from bad (learning by cheating, Chen et
 al., arXiv 1912.12294); the policy sees features alone. It labels every state at no cost, and
@@ -13,7 +13,7 @@ return labels its first decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class LabelSettings:
 
     visits: int = 6
     stray: int = 8
-    branched: int = 0
+    branched: int = 4
     hold: tuple[int, ...] = (1, 4, 12)
 
 
@@ -143,11 +143,12 @@ class Labels:
 
 
 @torch.inference_mode()
-def rollout(simulator: Simulator, policy: Decide, episodes: int = 1) -> States:
-    """Finished episodes of a policy."""
-    states = simulator.start(episodes)
+def rollout(simulator: Simulator, policies: Sequence[Decide]) -> States:
+    """Finished episodes, one of each policy."""
+    states = simulator.start(len(policies))
     while not simulator.finished(states):
-        actions = policy(features.tokens(features.scene(simulator, states)))
+        tokens = features.tokens(features.scene(simulator, states))[:, None]
+        actions = torch.cat([decide(own) for decide, own in zip(policies, tokens, strict=True)])
         states = simulator.advance(states, actions.cpu().numpy())
     return states
 
@@ -162,7 +163,8 @@ def label(
         simulator: one that describes (`features.describe`).
         policy: whose states are visited, and who goes on after a branch's beginning; None is the
             teacher.
-        settings: how many. rng: draws states, rules and their length.
+        settings: how many.
+        rng: draws states, rules and their length.
     """
     visits = settings.visits
     states, rows = simulator.start(visits), _Rows(visits)
