@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.pages.grids import (
     INTERVAL,
-    MEASURED,
     Cell,
     Grid,
     Head,
@@ -16,12 +15,16 @@ from vot_memory.reports.pages.grids import (
     numeric,
     run_row,
 )
+from vot_memory.reports.tables.ranks import PRIVILEGED
 from vot_memory.reports.tables.study import Measure
+from vot_memory.reports.tables.table import REMARKS
 from vot_memory.reports.text import MINUS, interval, is_defined, one_line
 
 if TYPE_CHECKING:
     from vot_memory.reports.tables.study import Study
     from vot_memory.reports.tables.table import Table
+
+_SAW_TRUTH = PRIVILEGED | {"best-found", "hindsight"}
 
 
 def gap_grid(table: Table) -> Grid | None:
@@ -44,21 +47,24 @@ def gap_grid(table: Table) -> Grid | None:
 def study_grid(study: Study) -> Grid:
     """A row a row of the study."""
     names = [Head(head, numeric=False) for head in study.keys.values()]
-    rows = []
+    rows, sign = [], REMARKS["privileged"][0]
     for row in study.records():
-        keys = [one_line(str(row[name])) for name in study.keys]
+        said = [str(row[name]) for name in study.keys]
+        keys = [one_line(key) + sign * (key in _SAW_TRUTH) for key in said]
         cells = (*(Cell(key) for key in keys), *_cells(row, study.measures))
         rows.append(Row(keys[0], "", "run", cells))
     heads = (*names, *_heads(study.measures))
-    return Grid(study.name, study.title, heads, tuple(rows), study.notes)
+    marked = any(cell.text.endswith(sign) for row in rows for cell in row.cells)
+    legend = [f"{sign} saw the ground truth of these videos: no tracker."] if marked else []
+    return Grid(study.name, study.title, heads, tuple(rows), (*legend, *study.notes))
 
 
 def _heads(measures: Seq[Measure]) -> list[Head]:
     heads = []
     for own in measures:
-        heads.append(Head(own.head, own.meaning, own.higher, group=MEASURED))
+        heads.append(Head(own.head, own.meaning, own.higher))
         if own.interval:
-            heads.append(Head(INTERVAL, f"of {own.head}, over videos", group=MEASURED))
+            heads.append(Head(INTERVAL, f"of {own.head}, over videos"))
     return heads
 
 

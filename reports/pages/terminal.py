@@ -192,7 +192,7 @@ def _gap(table: Table, gap: GapTable) -> Grid:
     base = _stacked(table.baseline)
     grid = new_grid("policy", f"Q {MINUS} {base}", "share of\nthe gap", INTERVAL)
     for row in gap.records():
-        ends = interval(row["share_low"], row["share_high"]).replace(" ", "")
+        ends = interval(row["share_low"], row["share_high"])
         cells = (number(row["gain"], signed=True), number(row["share"]), ends)
         grid.add_row(_name(table, row["label"]), *cells)
     return grid

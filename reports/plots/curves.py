@@ -102,7 +102,7 @@ def curves_alt(curves: Curves) -> str:
         for method, own in _ranked(means)
     ]
     what = "Mean gain in Q over the baseline" if curves.has_baseline else "Mean of the best Q found"
-    text = f"{what} by memory-path frames spent: {'; '.join(ends)}."
+    text = f"{what} by memory-path frames spent: {'; '.join(ends)}. All saw the ground truth."
     return f"{text} These are {MADE_UP}." if curves.synthetic else text
 
 
@@ -228,7 +228,10 @@ def _title(curves: Curves, means: dict[str, _Mean]) -> list[str]:
         over = f"the {counts[0]} of {total} sequences that all methods have"
     seeded = _seeded(_compared(curves))
     band = "from the worst to the best seed" if seeded else "95% interval over sequences"
-    lines = [f"{what} by budget", f"mean over {over}; band: {band}"]
+    lines = [
+        f"{what} by budget; all methods saw the ground truth",
+        f"mean over {over}; band: {band}",
+    ]
     lines += [
         f"{one_line(method)}: runs of {own.shortest:,} to {own.frames[-1]:,.0f} frames; those that "
         "have ended keep what they found"

@@ -148,8 +148,8 @@ def _notes(videos: int, total: int, shares: bool) -> tuple[str, ...]:
         + (f"; {count(left, 'video')} left out." if left else "."),
         "Only what is told nothing can track. The others were given ground truth of these videos: "
         "they say where there is room, and are no results of a tracker.",
-        "Each is the best found under its own terms, therefore a lower bound of its ceiling; they "
-        "do not bound each other.",
+        "Each is what was reached under its own terms, a lower bound of what could be; they do not "
+        "bound each other.",
         *([describe_share(BASE)] if shares else []),
         describe_intervals(videos),
     )

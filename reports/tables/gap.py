@@ -124,7 +124,8 @@ def _notes(baseline: str, oracles: int, shares: Seq[RatioInterval]) -> tuple[str
     said = [
         describe_share(base),
         "The best found was chosen by the ground truth of these videos: it is no tracker. It is a "
-        "lower bound of what decisions can reach, so a longer search can only lower the shares.",
+        "lower bound of what decisions can reach, so a longer search can only bring the shares "
+        "nearer to 0.",
     ]
     if oracles > 1:
         said.append(
