@@ -114,8 +114,8 @@ def run_ppo(
 def _train(
     unit: Unit, backbone: Backbone, recipe: Recipe, rules: Rules, result: Path, progress: Progress
 ) -> None:
-    folder, name = result.parent, unit.sequence.name
-    progress.unit(name, 1, recipe.iterations)
+    folder, video = result.parent, unit.sequence.name
+    progress.unit(video, 1, recipe.iterations)
     begun = time.perf_counter()
     clip = load_clip(backbone, unit.sequence)
     simulator = Simulator(clip, fast(backbone), rules)
@@ -124,26 +124,27 @@ def _train(
     training.run(lambda row: progress.frame(int(row["iteration"])))
     card = AgentCard(
         **_setting(backbone, rules),
-        sequence=name,
+        sequence=video,
         object=clip.object,
         num_frames=clip.num_frames,
         length=len(clip),
         hidden=recipe.hidden,
-        figures={k: training.curve[-1][k] for k in ("iteration", "steps", "passes", "entropy")},
+        figures={k: training.curve[-1][k] for k in ("iteration", "steps", "entropy")},
     )
     save_agent(folder / "agent.safetensors", training.actor, card)
     _write_replay(folder / "best.json", card, training.best_actions)
+    _write_replay(folder / "fifo.json", card, simulator.fifo()[0].tolist())
     _write_curve(folder / "curve.csv", unit, training, baseline)
     agent = load_policy("sam2rl", {"agents": folder / "agent.safetensors"})
-    best = load_policy("replay", {"file": folder / "best.json"})
+    fifo, best = (load_policy("replay", {"file": folder / f"{n}.json"}) for n in ("fifo", "best"))
     last = training.curve[-1]
     summary = {
         **_setting(backbone, rules),
-        "sequence": name,
+        "sequence": video,
         "object": clip.object,
         "recipe": asdict(recipe),
         "Q": {
-            "fifo": tracked_quality(backbone, clip, load_policy("fifo")),
+            "fifo": tracked_quality(backbone, clip, fifo),
             "greedy": tracked_quality(backbone, clip, agent),
             "best_sampled": tracked_quality(backbone, clip, best),
             "best_sampled_simulated": training.best,
@@ -155,8 +156,9 @@ def _train(
         "hit_rate": last["hit_rate"],
     }
     write_atomically(result, json.dumps(summary, indent=1) + "\n")
-    (folder / "state.pt").unlink(missing_ok=True)
-    progress.done(name, time.perf_counter() - begun)
+    for name in ("state.pt", "fifo.json"):
+        (folder / name).unlink(missing_ok=True)
+    progress.done(video, time.perf_counter() - begun)
 
 
 def tracked_quality(backbone: Backbone, clip: Clip, policy: MemoryPolicy) -> float:
