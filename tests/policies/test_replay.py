@@ -101,3 +101,12 @@ def test_rows_keep_their_own_decisions(tmp_path):
     state = policy.reset(1, torch.device("cpu"), None)
     assert state["decisions"].shape == (1, 3)
     assert (state["decisions"] == -1).all()
+
+
+def test_a_video_of_another_length_is_refused(tmp_path):
+    tracks = [{"sequence": "clip", "object": "1", "actions": [1] * 5, "num_frames": 12}]
+    policy = recorded(tmp_path, [], tracks=tracks)
+    Simulation(policy, num_frames=12).run(12)
+    with pytest.raises(InputError, match="recorded on 12 frames of sequence 'clip', which has 11"):
+        Simulation(policy, num_frames=11)
+    Simulation(policy, num_frames=None).run(12)  # a stream does not know its length

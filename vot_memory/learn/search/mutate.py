@@ -17,23 +17,22 @@ class Mutation:
     """How sequences are changed; the defaults were chosen on synth-dev.
 
     Attributes:
-        children: made and played together.
+        children: of one generation. They change from the same decision on, so that together they
+            fill the rows of forward passes.
         elites: the best sequences known, which are changed further.
+        greed: probability that the best one is changed, else that the second is, and so on.
         changes: of one child at most.
-        copy, hold, fifo: probability that a change copies a stretch of another elite, discards
-            throughout, or replaces the oldest; else some other decision is repeated.
+        copy: probability that a change copies a stretch of another elite; else one decision is
+            repeated throughout.
         aim: how strongly changes go to where much overlap is lost afterwards; 0 is evenly.
-        patience: overlap, in frames, by which a child may fall behind before it is given up.
     """
 
-    children: int = 16
+    children: int = 8
     elites: int = 4
-    changes: int = 3
+    greed: float = 0.5
+    changes: int = 2
     copy: float = 0.2
-    hold: float = 0.25
-    fifo: float = 0.25
     aim: float = 1.0
-    patience: float = np.inf
 
 
 def mutate(trials: Trials, mutation: Mutation | None = None) -> None:
@@ -51,41 +50,40 @@ def mutate(trials: Trials, mutation: Mutation | None = None) -> None:
     idle = 0
     while trials.left and idle < IDLE:
         spent, count = trials.spent, len(pool.actions)
-        where = _where(trials, pool, m.aim)
-        parent = rng.integers(count, size=m.children)
-        children = np.stack([_child(trials, pool.actions, p, where[p], m) for p in parent])
-        children = children[: trials.affordable(children, pool.actions[parent])]
+        parent = min(int(rng.geometric(m.greed)), count) - 1
+        children = _children(trials, pool, parent, m)
+        known = np.tile(pool.actions[parent], (len(children), 1))
+        children = children[: trials.affordable(children, known)]
         needed = float(pool.quality.min()) if count == m.elites else ABANDONED
         # Children first: of equally good ones the newest stays, so that the pool drifts.
-        pool = trials.play(children, needed, m.patience).join(pool).best(m.elites)
+        pool = trials.play(children, needed).join(pool).best(m.elites)
         idle = idle + 1 if trials.spent == spent else 0
 
 
-def _where(trials: Trials, pool: Played, aim: float) -> Qualities:
-    """Probability of a change [N, D]: the mean overlap that is lost after each decision."""
+def _children(trials: Trials, pool: Played, parent: int, m: Mutation) -> Actions:
+    """Changed copies of one sequence, alike up to one decision; stretches are log-uniform."""
+    rng, depth = trials.rng, trials.depth
+    children: Actions = np.tile(pool.actions[parent], (m.children, 1))
+    where = _where(trials, pool.totals[parent], m.aim)
+    first = int(rng.choice(depth, p=where))
+    others = np.resize(1 + rng.permutation(trials.sim.num_actions - 1), m.children)
+    begun = (children[:, first] + others) % trials.sim.num_actions  # all before one comes again
+    for child, action in zip(children, begun, strict=True):
+        for i in range(rng.integers(1, m.changes + 1)):
+            at = first if i == 0 else int(rng.integers(first, depth))
+            stretch = slice(at, at + int(np.exp(rng.uniform(0, np.log(depth - at + 1)))))
+            if rng.random() < m.copy:
+                child[stretch] = pool.actions[rng.integers(len(pool.actions))][stretch]
+            else:
+                child[stretch] = action if i == 0 else rng.integers(trials.sim.num_actions)
+    return children
+
+
+def _where(trials: Trials, totals: Qualities, aim: float) -> Qualities:
+    """Probability of a change by decision [D]: the mean overlap that is lost afterwards."""
     scored = trials.sim.clip.scored[-trials.depth :].numpy()
-    start = np.full((len(pool.totals), 1), trials.root.total[0])
-    lost = scored * (1 - np.diff(pool.totals, axis=1, prepend=start))
-    mean = lost[:, ::-1].cumsum(1)[:, ::-1] / np.arange(trials.depth, 0, -1)
-    weight = (mean + 1e-3) ** aim
-    weight[:, : max(0, trials.depth - trials.left)] = 0.0  # so far back no child is affordable
-    probability: Qualities = weight / weight.sum(1, keepdims=True)
+    lost = scored * (1 - np.diff(totals, prepend=trials.root.total[0]))
+    weight = (lost[::-1].cumsum()[::-1] / np.arange(trials.depth, 0, -1) + 1e-3) ** aim
+    weight[: max(0, trials.depth - trials.left)] = 0.0  # so far back no child is affordable
+    probability: Qualities = weight / weight.sum()
     return probability
-
-
-def _child(trials: Trials, elites: Actions, parent: int, where: Qualities, m: Mutation) -> Actions:
-    """A copy with one or more stretches changed; their lengths are log-uniform."""
-    rng = trials.rng
-    child: Actions = elites[parent].copy()
-    for _ in range(rng.integers(1, m.changes + 1)):
-        at = int(rng.choice(trials.depth, p=where))
-        length = int(np.exp(rng.uniform(0, np.log(trials.depth - at + 1))))
-        stretch = slice(at, at + length)
-        kind = rng.choice(4, p=(m.copy, m.hold, m.fifo, 1 - m.copy - m.hold - m.fifo))
-        child[stretch] = (
-            elites[rng.integers(len(elites))][stretch],
-            DISCARDED,
-            OLDEST,
-            rng.integers(trials.sim.num_actions),
-        )[kind]
-    return child

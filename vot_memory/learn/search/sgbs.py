@@ -7,7 +7,8 @@ import numpy as np
 from vot_memory.learn.search.trials import ABANDONED, Actions, Trials
 
 COARSE = 16  # stride of the first sweep
-PER_SWEEP = 4_000  # passes of the budget for each further beam
+PER_SEQUENCE = 16_000  # passes of the budget for each sequence beside the first in the beam
+IDLE = 20  # sweeps that cost nothing before the neighbourhood counts as exhausted
 
 
 def sgbs(trials: Trials) -> None:
@@ -15,14 +16,15 @@ def sgbs(trials: Trials) -> None:
 
     A child takes another action and then goes on as its parent does, which at first is FIFO: the
     base policy of the rollouts is the best sequence known, so that every sweep improves it. Sweeps
-    go from coarse to fine: every 16th decision, the action held for 16 frames, then every 8th, ...
+    go from coarse to fine: every 16th decision, the action held for 16 frames, then every 8th, ...,
+    and from a random first decision.
     """
-    width = 1 + trials.budget // (PER_SWEEP * 4)
+    width = 1 + trials.budget // PER_SEQUENCE
     elites = trials.fifo
     stride, idle = COARSE, 0
-    while trials.left and idle < 3:
+    while trials.left and idle < IDLE:
         spent = trials.spent
-        first = int(trials.rng.integers(stride))
+        first = int(trials.rng.integers(min(stride, trials.depth)))
         for i in range(first, trials.depth, stride):
             children, parent = _expanded(trials, elites.actions, i, stride)
             order = trials.rng.permutation(len(children))
@@ -32,7 +34,7 @@ def sgbs(trials: Trials) -> None:
                 needed = ABANDONED if len(elites.quality) < width else float(elites.quality.min())
                 elites = elites.join(trials.play(children, needed)).best(width)
         idle = idle + 1 if trials.spent == spent else 0
-        stride = max(stride // 2, 1)
+        stride = stride // 2 or COARSE
 
 
 def _expanded(trials: Trials, elites: Actions, i: int, held: int) -> tuple[Actions, Actions]:

@@ -81,7 +81,6 @@ class Trials:
     Attributes:
         fifo: FIFO as it was played.
         best: int64 [D], the best sequence known. quality: its Q.
-        totals: float64 [D], as of `Played`, of the best.
 
     Raises:
         InputError: the budget does not pay for FIFO's rollout.
@@ -106,7 +105,6 @@ class Trials:
         self.root = sim.start()
         self.curve: list[tuple[int, float]] = []
         self.best, self.quality = sim.fifo()[0], ABANDONED
-        self.totals = np.full(self.depth, -np.inf)
         self.fifo = self.play(sim.fifo())
 
     @property
@@ -134,14 +132,12 @@ class Trials:
         """How many of the sequences, from the first on, the budget surely pays for."""
         return int((self.cost(actions, known).cumsum() <= self.left).sum())
 
-    def play(self, actions: Actions, needed: float = ABANDONED, patience: float = np.inf) -> Played:
+    def play(self, actions: Actions, needed: float = ABANDONED) -> Played:
         """Play whole sequences; the best is remembered.
 
         Args:
             actions: int64 [N, D].
             needed: sequences that cannot exceed this Q are given up on the way.
-            patience: so are those that have collected this much less overlap (summed over frames)
-                than the best sequence had by then.
         """
         count = len(actions)
         quality, totals = np.full(count, ABANDONED), np.zeros((count, self.depth))
@@ -149,7 +145,7 @@ class Trials:
         for i in range(self.depth):
             states = self.sim.advance(states, actions[alive, i])
             totals[alive, i] = states.total
-            able = (self._reachable(states) > needed) & (states.total >= self.totals[i] - patience)
+            able = self._reachable(states) > needed
             if not able.all():
                 alive, states = alive[able], states.take(np.flatnonzero(able))
             if not len(alive):
@@ -165,7 +161,6 @@ class Trials:
         top = int(played.quality.argmax())
         if played.quality[top] > self.quality:
             self.best, self.quality = played.actions[top].copy(), float(played.quality[top])
-            self.totals = played.totals[top].copy()
             self.curve.append((self.spent, self.quality))
         self.tell()
 
