@@ -1,0 +1,139 @@
+"""Imitation: a tiny training from end to end, killed and resumed, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from worlds import golden_model, make_video
+
+from vot_memory.errors import InputError
+from vot_memory.learn.ablation import ablate
+from vot_memory.learn.features import GROUPS
+from vot_memory.learn.fitting import FitSettings
+from vot_memory.learn.imitate import ImitateSettings, train_imitate
+from vot_memory.learn.labels import LabelSettings
+from vot_memory.learn.policy_file import load_learned
+from vot_memory.learn.simulator import Rules
+from vot_memory.progress import Silent
+from vot_memory.registry import load_policy
+
+pytestmark = pytest.mark.golden
+
+TINY = ImitateSettings(
+    rounds=2,
+    videos=2,
+    branching=1,
+    label=LabelSettings(visits=2, branched=3, hold=(1,)),
+    fit=FitSettings(width=8, heads=2, layers=1, steps=5, batch=8),
+    rules=Rules(slots=4),
+)
+
+
+def train(out, settings=TINY, **options):
+    video, other = make_video(10), make_video(9, label=2)
+    return train_imitate(golden_model(), [video, other], [other], out, settings, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("imitate")
+    train(out)
+    return out
+
+
+def content(folder):
+    """Bytes of all files; the names of those under construction differ."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+class Killed(Silent):
+    """Stops after so many videos."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def done(self, sequence, seconds):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_what_a_training_leaves(trained):
+    assert sorted(content(trained)) == [
+        "curve.csv",
+        "dev/00000.json",
+        *(f"labels/{visit // 2}/{visit:05d}.npz" for visit in range(4)),
+        "policy.safetensors",
+        "round-0.safetensors",
+        "round-1.safetensors",
+        "settings.json",
+    ]
+    curve = pd.read_csv(trained / "curve.csv")
+    assert curve["round"].tolist() == [0, 1]
+    assert curve["states"].tolist() == [2 * (5 + 4), 4 * (5 + 4)]
+    assert curve["agreement"].isna().tolist() == [True, False]
+    card = load_learned(trained / "policy.safetensors").card
+    assert card.model == golden_model().name
+    assert card.slots == 4
+    best = curve["quality"].idxmax()
+    assert card.figures["round"] == best
+    assert card.figures["quality"] == curve["quality"][best]
+    policy = load_policy("learned", {"weights": str(trained / "policy.safetensors")})
+    assert policy.spec.slots == 4
+
+
+@pytest.mark.parametrize("after", [0, 3, 4])
+def test_a_killed_training_ends_as_one_that_was_not(trained, tmp_path, after):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, progress=Killed(after))
+    assert not (tmp_path / "policy.safetensors").exists()
+    train(tmp_path)
+    assert content(tmp_path) == content(trained)
+
+
+def test_more_rounds_go_on_with_what_is_there(trained, tmp_path):
+    train(tmp_path, replace(TINY, rounds=1))
+    train(tmp_path)
+    assert content(tmp_path).keys() == content(trained).keys()
+    for name in ("round-1.safetensors", "labels/1/00003.npz"):
+        assert content(tmp_path)[name] == content(trained)[name]
+
+
+def test_another_training_is_refused(trained):
+    with pytest.raises(InputError, match="differs in seed: give another folder"):
+        train(trained, replace(TINY, seed=1))
+    with pytest.raises(InputError, match="differs in rules"):
+        train(trained, replace(TINY, rules=Rules(slots=5)))
+
+
+def test_a_damaged_folder_is_refused(tmp_path):
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged: delete the folder"):
+        train(tmp_path)
+
+
+def test_without_videos_nothing_is_made(tmp_path):
+    with pytest.raises(InputError, match="no videos"):
+        train_imitate(golden_model(), [], [make_video(10)], tmp_path / "new", TINY)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_ablation_plays_a_policy_for_every_group(trained, tmp_path):
+    table = pd.read_csv(ablate(golden_model(), trained, [make_video(9)], tmp_path))
+    assert table["without"].tolist() == ["all", *GROUPS]
+    assert table["to_all"][0] == 0
+    assert table["agreement"].between(0, 1).all()
+    with pytest.raises(InputError, match="holds no training"):
+        ablate(golden_model(), _copy_of_policy(trained, tmp_path / "other"), [], tmp_path / "x")
+
+
+def _copy_of_policy(trained, folder):
+    folder.mkdir()
+    (folder / "policy.safetensors").write_bytes((trained / "policy.safetensors").read_bytes())
+    return folder
