@@ -48,6 +48,13 @@ def report(
         list[Path] | None,
         typer.Option(metavar="CSV", help="Curves of search or training to draw; repeat."),
     ] = None,
+    study: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CSV",
+            help="What a study found: ceilings, calibration, perturbations or readings; repeat.",
+        ),
+    ] = None,
     formats: Annotated[str, typer.Option(help="Files of each plot.")] = "png,svg,pdf",
     page_size: Annotated[
         float,
@@ -68,6 +75,7 @@ def report(
         pictures=pictures,
         sequences=tuple(sequence or ()),
         curves=tuple(curves or ()),
+        studies=tuple(study or ()),
         formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
         room=int(page_size * 1e6),
     )
