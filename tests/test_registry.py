@@ -36,7 +36,7 @@ def test_options_are_converted_and_checked():
 def test_unknown_names_suggest_the_nearest():
     with pytest.raises(InputError, match="Unknown policy 'fifa': did you mean 'fifo'"):
         registry.load_policy("fifa")
-    with pytest.raises(InputError, match="known are dam4sam, fifo, first, mosam, random"):
+    with pytest.raises(InputError, match="known are dam4sam, fifo, first, learned, mosam, random"):
         registry.load_policy("zzz")
 
 
