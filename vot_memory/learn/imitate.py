@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 
 _FIFO = "fifo"
+_BATCH = 8  # rows of a forward pass, beyond which a CPU gains little
 
 
 @dataclass(frozen=True)
@@ -263,16 +264,19 @@ class _Training:
         return row
 
 
-def simulate(backbone: Backbone, sequence: Sequence, rules: Rules) -> Simulator:
-    """A simulator that describes, on the first object of a video."""
-    return Simulator(load_clip(backbone, sequence), backbone, rules, describe=features.describe)
+def simulate(
+    backbone: Backbone, sequence: Sequence, rules: Rules, rows: int | None = None
+) -> Simulator:
+    """A simulator that describes, on the first object of a video; for so many episodes."""
+    clip, batch = load_clip(backbone, sequence), min(rows or _BATCH, _BATCH)
+    return Simulator(clip, backbone, rules, batch=batch, describe=features.describe)
 
 
 def qualities(
     backbone: Backbone, sequence: Sequence, policies: dict[str, Decide], rules: Rules
 ) -> dict[str, float]:
     """Clean Q of policies on the first object of a video."""
-    simulator = simulate(backbone, sequence, rules)
+    simulator = simulate(backbone, sequence, rules, len(policies))
     states = labels.rollout(simulator, list(policies.values()))
     return dict(zip(policies, simulator.quality(states).tolist(), strict=True))
 
