@@ -161,6 +161,73 @@ def train(
         typer.echo(result)
 
 
+@app.command()
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="ceilings: what knowing more would bring; calibration: how often search finds the "
+            "optimum of short windows; readings: ranks or offsets, bank or recent pointers; "
+            "robustness: what was found, on a changed video."
+        ),
+    ],
+    split: opt.Split,
+    out: Annotated[Path, typer.Option(metavar="CSV", help="Table; videos in it are skipped.")],
+    found: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What search found: its replay.json.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="ceilings: deployed policies; repeat.")
+    ] = None,
+    bound: Annotated[
+        float, typer.Option(help="ceilings: the causal rule stores frames with more overlap.")
+    ] = 0.5,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="ceilings: it also stores frames rightly left empty.")
+    ] = False,
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Method of search; repeat.")
+    ] = None,
+    budget: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="Forward passes of a search; repeat.")
+    ] = None,
+    seed: Seeds = None,
+    model: opt.Model = None,
+    checkpoint: opt.Checkpoint = None,
+    device: opt.Device = "auto",
+    limit: opt.Limit = None,
+    data: opt.Data = None,
+    threads: opt.Threads = None,
+) -> None:
+    """Study memory decisions, video by video; draw the tables by `report --study CSV`."""
+    from vot_memory.learn.search.ceilings import Causal
+    from vot_memory.learn.studies.run import StudySettings, run_study
+    from vot_memory.runner import use_threads
+
+    settings = StudySettings(
+        name=name,
+        split=split,
+        out=out,
+        found=found,
+        policies=tuple(policy or ()),
+        causal=Causal(bound, absent),
+        methods=tuple(method or ("mutate",)),
+        budgets=tuple(budget or (2000,)),
+        seeds=tuple(seed or (0,)),
+        limit=limit,
+        model=model,
+        checkpoint=checkpoint,
+        device=device,
+        data=data,
+    )
+    use_threads(threads)
+    try:
+        typer.echo(f"Table: {run_study(settings, typer.echo)}")
+    except KeyboardInterrupt:
+        typer.echo("Stopped: give the same command again to go on.", err=True)
+        raise typer.Exit(130) from None
+
+
 def _rules(slots: int, rows: str, pointers: str) -> "Rules":
     from vot_memory.learn.simulator import Rules
 

@@ -12,14 +12,14 @@ from itertools import product
 
 from vot_memory.backbone import Backbone
 from vot_memory.learn.clip import Clip
-from vot_memory.learn.search import Method, search
+from vot_memory.learn.search import search
 from vot_memory.learn.simulator import Rules, Simulator
 
 COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
 
 
 def rule_qualities(
-    clip: Clip, backbone: Backbone, *, method: Method, budget: int, seed: int, slots: int = 7
+    clip: Clip, backbone: Backbone, *, method: str, budget: int, seed: int, slots: int = 7
 ) -> Iterator[tuple[str, str, str, str, int, float]]:
     """Clean Q of FIFO and of the best found, for each way to read the bank.
 

@@ -1,0 +1,171 @@
+"""The studies by name, each a table of one split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vot_memory.backbone import Backbone
+from vot_memory.datasets.sequence import Sequence
+from vot_memory.datasets.splits import load_split
+from vot_memory.errors import InputError, unknown
+from vot_memory.learn.clip import load_clip
+from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.ppo_videos import tracked_quality
+from vot_memory.learn.search.ceilings import Causal, ceilings
+from vot_memory.learn.simulator import Rules
+from vot_memory.learn.studies import calibration, robustness
+from vot_memory.learn.studies import rules as readings
+from vot_memory.learn.studies.table import Row, complete_table
+from vot_memory.models import load_model
+from vot_memory.policies.replay import Replay, ReplayConfig, ReplayFile
+from vot_memory.registry import load_policy
+
+CEILINGS = ("sequence", "ceiling", "Q")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What to study.
+
+    Attributes:
+        name: of the study, one of `STUDIES`.
+        split: name or folder. out: the CSV.
+        found: what search found on these videos (`replay.json`), for ceilings and robustness.
+        policies: what is deployed, for ceilings.
+        causal: rule that knows the current frame's truth, for ceilings.
+        methods, budgets, seeds: of search, for calibration; readings take the first of each.
+        limit: the first so many videos. model, checkpoint, device: as `load_model` takes them.
+        data: folder of published data sets.
+    """
+
+    name: str
+    split: str
+    out: Path
+    found: Path | None = None
+    policies: tuple[str, ...] = ()
+    causal: Causal = field(default_factory=Causal)
+    methods: tuple[str, ...] = ("mutate",)
+    budgets: tuple[int, ...] = (2000,)
+    seeds: tuple[int, ...] = (0,)
+    limit: int | None = None
+    model: str | None = None
+    checkpoint: Path | None = None
+    device: str = "auto"
+    data: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in STUDIES:
+            raise unknown("study", self.name, STUDIES)
+        if self.name in ("ceilings", "robustness") and self.found is None:
+            raise InputError(
+                f"Study {self.name} needs what search found: give --found OUT/replay.json."
+            )
+
+
+class Study:
+    """A study on its videos; `rows` are computed a video at a time."""
+
+    def __init__(self, settings: StudySettings) -> None:
+        self.settings = settings
+        self.split = load_split(settings.split, limit=settings.limit, data=settings.data)
+        self.exact = self._model("auto")
+        self.found = None if settings.found is None else _recorded(settings.found)
+
+    def _model(self, dtype: str) -> Backbone:
+        s = self.settings
+        return load_model(
+            s.model or self.split.default_model, s.checkpoint, device=s.device, dtype=dtype
+        )
+
+    def ceilings(self, video: Sequence) -> Iterator[Row]:
+        """Q of everything that knows more than a tracker, and of trackers."""
+        clip = load_clip(self.exact, video)
+        policies = {name: load_policy(name) for name in self.settings.policies}
+        policies["hindsight"] = Replay(ReplayConfig(self.settings.found or Path()))
+        for name, policy in policies.items():
+            yield video.name, name, tracked_quality(self.exact, clip, policy)
+        for row in ceilings(clip, fast(self.exact), self.settings.causal):
+            yield row.sequence, row.ceiling, row.quality
+
+    def robustness(self, video: Sequence) -> Iterator[Row]:
+        """Q of what was found when the video or the precision changes."""
+        assert self.found is not None  # noqa: S101 - settings see to it
+        actions = self._actions(self.found, video)
+        rules = Rules(self.found.slots, self.found.rows, self.found.pointers)
+        other = self._model("bfloat16")
+        yield from robustness.perturbed_qualities(video, actions, self.exact, other, rules)
+
+    def calibration(self, video: Sequence) -> Iterator[Row]:
+        """What search finds in short windows, and the optimum."""
+        s, model = self.settings, fast(self.exact)
+        yield from calibration.calibrated(
+            load_clip(model, video), model, methods=s.methods, budgets=s.budgets, seeds=s.seeds
+        )
+
+    def readings(self, video: Sequence) -> Iterator[Row]:
+        """Q of FIFO and of what is found, for each way to read the bank."""
+        s, model = self.settings, fast(self.exact)
+        clip = load_clip(model, video)
+        yield from readings.rule_qualities(
+            clip, model, method=s.methods[0], budget=s.budgets[0], seed=s.seeds[0]
+        )
+
+    def _actions(self, found: ReplayFile, video: Sequence) -> NDArray[np.int64]:
+        for track in found.tracks:
+            if (track.sequence, track.object) == (video.name, video.objects[0].id):
+                return np.array(track.actions[:-1], np.int64)  # the last one changes nothing
+        raise InputError(
+            f"{self.settings.found} has no decisions for object {video.objects[0].id!r} of "
+            f"sequence {video.name!r}: search this video, or study fewer."
+        )
+
+
+STUDIES: dict[str, tuple[tuple[str, ...], Callable[[Study, Sequence], Iterator[Row]]]] = {
+    "ceilings": (CEILINGS, Study.ceilings),
+    "robustness": (robustness.COLUMNS, Study.robustness),
+    "calibration": (calibration.COLUMNS, Study.calibration),
+    "readings": (readings.COLUMNS, Study.readings),
+}
+
+
+def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line: None) -> Path:
+    """Complete the table of a study; returns its path.
+
+    Raises:
+        InputError: names, files, weights or data that do not exist or fit.
+    """
+    study = Study(settings)
+    columns, rows = STUDIES[settings.name]
+    videos = {video.name: video for video in study.split.sequences}
+    complete_table(
+        settings.out,
+        _setting(study),
+        columns,
+        list(videos),
+        lambda name: rows(study, videos[name]),
+        tell,
+    )
+    return settings.out
+
+
+def _setting(study: Study) -> str:
+    """One line that names everything the rows depend on."""
+    s, parts = study.settings, [study.split.name, study.exact.name]
+    if s.name in ("calibration", "readings"):
+        parts += [f"{'/'.join(s.methods)} at {'/'.join(map(str, s.budgets))} passes"]
+        parts += [f"seeds {'/'.join(map(str, s.seeds))}"]
+    elif study.found is not None:
+        best = Replay(ReplayConfig(s.found or Path())).fingerprint()["file_sha256"]
+        parts += [f"decisions {best[:12]}"]
+    if s.name == "ceilings":
+        parts += [f"causal above {s.causal.bound:g}" + " or empty" * s.causal.absent, *s.policies]
+    return f"{s.name}: {', '.join(parts)}"
+
+
+def _recorded(path: Path) -> ReplayFile:
+    return Replay(ReplayConfig(path)).recorded
