@@ -310,6 +310,12 @@ class Simulator:
         track = self._track(t, torch.from_numpy(padded[:, 1:].astype(np.int64)))
         pending = self.engine.propose(track, self.clip.features[t])
         made = self._predictions(pending.candidates, pending.selection.mask, t)
+        if not bool(made.logits.isfinite().all() & made.iou.isfinite().all()):
+            raise InputError(
+                f"The model's answer for object {self.clip.object} of sequence "
+                f"{self.clip.sequence} is no number on frame {t} from its prompt: run it in "
+                "float32, or check the weights."
+            )
         return made.first(len(reads))
 
     def _track(self, t: int, ids: Tensor) -> Track:

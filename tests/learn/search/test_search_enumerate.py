@@ -11,6 +11,7 @@ import pytest
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError
 from vot_memory.learn.clip import load_clip
+from vot_memory.learn.search import search
 from vot_memory.learn.search.enumerate import calibrate, cut, exact
 from vot_memory.learn.simulator import Rules, Simulator
 
@@ -81,3 +82,10 @@ def test_calibration_says_how_near_a_method_came(backbone, short):
     # A budget of 6 is FIFO's rollout alone; 200 pay for every sequence.
     assert rows[0].found == pytest.approx(known.baseline)
     assert rows[1].reached
+
+
+def test_an_answer_that_is_no_number_stops_the_search(backbone, short):
+    broken = replace(short.features[4], top=short.features[4].top * np.nan)
+    clip = replace(short, features=(*short.features[:4], broken, *short.features[5:]))
+    with pytest.raises(InputError, match=f"object 1 of sequence {clip.sequence} .* on frame 4 "):
+        search(Simulator(clip, backbone, RULES), "mutate", budget=50)
