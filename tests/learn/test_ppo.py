@@ -320,6 +320,15 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
         Training(Toy(), replace(SMALL, samples=30, lr=0.1), tmp_path)
 
 
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    for content in (b"", b"nothing", b"PK\x03\x04"):
+        (tmp_path / "state.pt").write_bytes(content)
+        with pytest.raises(
+            InputError, match=r"state\.pt is damaged: delete it to train from the st"
+        ):
+            Training(Toy(), SMALL, tmp_path)
+
+
 class Broken(Toy):
     """Pays a number that is none on frame 6 of the second iteration."""
 

@@ -118,7 +118,8 @@ class Nodes:
         number = np.full(self.count + 1, NONE, np.int32)  # the last entry stands for NONE itself
         number[keep] = np.arange(len(keep))
         at = torch.from_numpy(keep)
-        self.tables = {name: table[at] for name, table in self.tables.items()}
+        for name in self.tables:  # one after the other, since they are large
+            self.tables[name] = self.tables[name][at]
         reads = self._reads[keep]
         reads[1:, 1:] = number[reads[1:, 1:]]
         self._reads, self.has_feat = reads, self.has_feat[keep]
