@@ -24,7 +24,7 @@ OF_THE_SIMULATOR = {"passes", "hit_rate", "_passes", "_hit_rate"}  # tallies, no
 
 def simulator(observation="index", length=9, slots=3, **options):
     describe = features.describe if observation == "features" else None
-    return make_simulator(make_video(length), slots, describe=describe, **options)
+    return make_simulator(make_video(length), slots, batch=2, describe=describe, **options)
 
 
 def random_actions(env, episodes, seed=0):
@@ -102,7 +102,7 @@ def test_the_return_is_the_clean_q_of_the_decisions():
 
 
 def test_frames_that_are_not_scored_pay_nothing():
-    env = MemoryEnv(make_simulator(make_video(9, unannotated=(5, 8), absent=(7,)), 3))
+    env = MemoryEnv(make_simulator(make_video(9, unannotated=(5, 8), absent=(7,)), 3, batch=1))
     seen, rewards = play(env, [1] * 5)
     assert [info["t"] for _, info in seen] == [3, 4, 5, 6, 7, 8]
     assert rewards[1] == rewards[4] == 0
@@ -241,7 +241,7 @@ def test_the_pages_examples_run(capsys):
     assert names["quality"] == pytest.approx(fifo)
     said = capsys.readouterr().out
     assert f"Q {100 * fifo:.2f}, " in said
-    assert said.count("Q [") == 100 // game.num_decisions
+    assert said.count("Q [") == 50 // game.num_decisions
     assert names["branches"].t == 5
     for option in Options.__annotations__:
         assert re.search(rf"^\|.*`{option}`.*\|", page, re.M)
