@@ -16,6 +16,7 @@ def test_policies_with_their_defaults():
     assert list(rows) == policy_names()
     assert rows["fifo"][1:3] == ["7", "num_maskmem=7"]
     assert "file=..." in rows["replay"][2]  # cannot be made without its file
+    assert "agents=..." in rows["sam2rl"][2]
 
 
 def test_data_that_are_there_and_not(tmp_path, monkeypatch):
