@@ -11,6 +11,7 @@ from worlds import golden_model, make_video
 from vot_memory.errors import InputError
 from vot_memory.learn.ablation import ablate
 from vot_memory.learn.features import GROUPS
+from vot_memory.learn.finetune import FinetuneSettings
 from vot_memory.learn.fitting import FitSettings
 from vot_memory.learn.imitate import ImitateSettings, train_imitate
 from vot_memory.learn.labels import LabelSettings
@@ -75,9 +76,9 @@ def test_what_a_training_leaves(trained):
         "settings.json",
     ]
     curve = pd.read_csv(trained / "curve.csv")
-    assert curve["round"].tolist() == [0, 1]
+    assert curve["policy"].tolist() == ["round-0", "round-1"]
     assert curve["states"].tolist() == [2 * (5 + 4), 4 * (5 + 4)]
-    assert curve["agreement"].isna().tolist() == [True, False]
+    assert curve["agreement"].isna().tolist() == [False, True]
     card = load_learned(trained / "policy.safetensors").card
     assert card.model == golden_model().name
     assert card.slots == 4
@@ -122,6 +123,25 @@ def test_without_videos_nothing_is_made(tmp_path):
     with pytest.raises(InputError, match="no videos"):
         train_imitate(golden_model(), [], [make_video(10)], tmp_path / "new", TINY)
     assert not (tmp_path / "new").exists()
+
+
+def test_fine_tuning_follows_the_last_round(trained, tmp_path):
+    settings = replace(TINY, finetune=FinetuneSettings(iterations=2, videos=1, group=2, lr=1e-2))
+    train(tmp_path / "rounds")
+    train(tmp_path / "rounds", settings)
+    train(tmp_path / "whole", settings)
+    assert content(tmp_path / "whole") == content(tmp_path / "rounds")
+    added = content(tmp_path / "whole").keys() - content(trained).keys()
+    assert added == {"finetune.json", "tuned.safetensors"}
+    assert pd.read_csv(tmp_path / "whole" / "curve.csv")["policy"].iloc[-1] == "tuned"
+    one, two = (
+        load_learned(tmp_path / "whole" / f"{name}.safetensors").network.state_dict()
+        for name in ("round-1", "tuned")
+    )
+    assert any(not one[name].equal(two[name]) for name in one)
+    other = replace(settings, finetune=replace(settings.finetune, lr=1e-3))
+    with pytest.raises(InputError, match="differs in lr"):
+        train(tmp_path / "whole", other)
 
 
 def test_an_ablation_plays_a_policy_for_every_group(trained, tmp_path):

@@ -6,8 +6,9 @@ far. The first round visits the teacher's states; in the last ones some states a
 tuning split the policies of all rounds are played beside FIFO, and the best is kept.
 
 The folder holds `settings.json`, `labels/ROUND/VISIT.npz`, `round-N.safetensors`, `dev/VIDEO.json`
-(Q of every policy), `curve.csv` (a row a round) and, last, `policy.safetensors`. Every file is
-written whole; what is there is not made again, so that a killed training goes on.
+(Q of every policy), `curve.csv` (a row a policy) and, last, `policy.safetensors`; of fine-tuning
+`finetune.json`, `tuned.safetensors` and, before it is done, `finetune.pt`. Every file is written
+whole; what is there is not made again, so that a killed training goes on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from vot_memory.errors import InputError
 from vot_memory.learn import features, labels
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.finetune import FinetuneSettings, finetune
 from vot_memory.learn.fitting import FitSettings, agreement, fit
 from vot_memory.learn.labels import Decide, Labels, LabelSettings
 from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from vot_memory.learn.networks import SlotPointer
 
 
-_FIFO = "fifo"
+_FIFO, _TUNED, _SUFFIX = "fifo", "tuned", ".safetensors"
 _BATCH = 8  # rows of a forward pass, beyond which a CPU gains little
 
 
@@ -56,7 +58,8 @@ class ImitateSettings:
         label: what is visited and, from then on, branched.
         fit: the network and how it is fitted.
         rules: how the bank is read.
-        seed: of all that is drawn.
+        finetune: what follows the last round, nothing unless it has iterations.
+        seed: of all that is drawn in rounds.
     """
 
     rounds: Annotated[int, Field(ge=1)] = 4
@@ -65,6 +68,7 @@ class ImitateSettings:
     label: LabelSettings = field(default_factory=LabelSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     rules: Rules = field(default_factory=Rules)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -106,6 +110,8 @@ def train_imitate(
         for number in range(settings.rounds):
             training.collect(number)
             training.fit(number)
+        if settings.finetune.iterations:
+            training.finetune()
         training.judge()
     return training.choose()
 
@@ -129,21 +135,13 @@ class _Training:
 
     def claim(self) -> None:
         """Note whose folder it is; refuse that of another training."""
-        own = self._identity()
-        path = self.out / "settings.json"
-        if not path.exists():
-            write_atomically(path, json.dumps(own, indent=1) + "\n")
-            return
-        try:
-            there = json.loads(path.read_text(encoding="utf-8"))
-            differs = [name for name in own if own[name] != there.get(name)]
-        except (ValueError, AttributeError) as error:
-            raise InputError(f"{path} is damaged: delete the folder and train again.") from error
-        if differs:
-            raise InputError(
-                f"{self.out} holds a training that differs in {', '.join(differs)}: give another "
-                "folder for these options."
-            )
+        own = asdict(self.settings)
+        for later in ("rounds", "finetune"):  # what is asked for may grow
+            del own[later]
+        names = {"sequences": self.sequences, "dev": self.dev}
+        own |= {what: [sequence.name for sequence in videos] for what, videos in names.items()}
+        own |= {"model": self.backbone.name, "image_size": self.backbone.image_size}
+        _claim(self.out / "settings.json", own | {"split": self.split})
 
     def collect(self, number: int) -> None:
         """Label this round's videos."""
@@ -166,21 +164,40 @@ class _Training:
             network = fit(self._labelled(number), self.settings.fit)
             save_policy(self.weights(number), network, self._card(number, network))
 
+    def finetune(self) -> None:
+        """Whole-episode returns on the videos after the last round's, as one round more."""
+        last, how = self.settings.rounds, self.settings.finetune
+        _claim(self.out / "finetune.json", asdict(how) | {"rounds": last})
+        place = self.out / f"{_TUNED}{_SUFFIX}"
+        if place.exists():
+            return
+        network, first = load_learned(self.weights(last - 1)).network, last * self.settings.videos
+        checkpoint = self.out / "finetune.pt"
+
+        def video(number: int) -> Simulator:
+            sequence = self.sequences[(first + number) % len(self.sequences)]
+            return simulate(self.fast, sequence, self.settings.rules)
+
+        network = finetune(network, video, how, checkpoint)
+        save_policy(place, network, self._card(last - 1, network))
+        checkpoint.unlink()
+
     def judge(self) -> None:
         """Play the policies of all rounds on the tuning videos, and write `curve.csv`."""
-        rounds = range(self.settings.rounds)
+        names = [_round(number) for number in range(self.settings.rounds)]
+        names += [_TUNED] * bool(self.settings.finetune.iterations)
         policies: dict[str, Decide] = {_FIFO: labels.fifo}
-        policies |= {_round(n): load_learned(self.weights(n)).decide for n in rounds}
+        policies |= {name: load_learned(self.out / f"{name}{_SUFFIX}").decide for name in names}
         table = pd.DataFrame([self._played(place, policies) for place in range(len(self.dev))])
-        curve = pd.DataFrame([self._row(number, table) for number in rounds])
+        curve = pd.DataFrame([self._row(number, name, table) for number, name in enumerate(names)])
         write_atomically(self.out / "curve.csv", curve.to_csv(index=False))
 
     def choose(self) -> Path:
         """The policy of the best round, the earliest of equals."""
         curve = pd.read_csv(self.out / "curve.csv")
-        best = int(curve["quality"].to_numpy().argmax())
-        chosen = load_learned(self.weights(best))
-        row = {str(name): float(value) for name, value in curve.iloc[best].dropna().items()}
+        best = curve.iloc[int(curve["quality"].to_numpy().argmax())].dropna()
+        chosen = load_learned(self.out / f"{best['policy']}{_SUFFIX}")
+        row = {str(name): float(best[name]) for name in best.index if name != "policy"}
         card = chosen.card.model_copy(update={"figures": row})
         place = self.out / "policy.safetensors"
         save_policy(place, chosen.network, card)
@@ -190,16 +207,7 @@ class _Training:
 
     def weights(self, number: int) -> Path:
         """The policy of a round."""
-        return self.out / f"{_round(number)}.safetensors"
-
-    def _identity(self) -> dict[str, Any]:
-        own = asdict(self.settings)
-        del own["rounds"]  # more of them may be asked for later
-        names = [s.name for s in self.sequences], [s.name for s in self.dev]
-        model = {"model": self.backbone.name, "image_size": self.backbone.image_size}
-        own = {**model, "split": self.split, "sequences": names[0], "dev": names[1], **own}
-        plain: dict[str, Any] = json.loads(json.dumps(own))
-        return plain
+        return self.out / f"{_round(number)}{_SUFFIX}"
 
     def _visits(self, number: int) -> list[tuple[int, int]]:
         """Visits of a round, counted through all rounds, and which video each is to."""
@@ -245,22 +253,23 @@ class _Training:
                 write_atomically(path, json.dumps(found, indent=1) + "\n")
         return {name: found[name] for name in policies}
 
-    def _row(self, number: int, table: pd.DataFrame) -> dict[str, float]:
-        """A round in figures; `agreement` is with the teacher on videos that were new to it."""
-        own, fifo = table[_round(number)].to_numpy(), table[_FIFO].to_numpy()
+    def _row(self, number: int, name: str, table: pd.DataFrame) -> dict[str, float | str]:
+        """A policy in figures; `agreement` is with the teacher on videos that were new to it."""
+        own, fifo = table[name].to_numpy(), table[_FIFO].to_numpy()
         gain = paired_difference(own, fifo)
-        row: dict[str, float] = {
+        row: dict[str, float | str] = {
+            "policy": name,
             "round": number,
-            "states": len(self._labelled(number)),
+            "states": len(self._labelled(min(number, self.settings.rounds - 1))),
             "quality": float(own.mean()),
             "gain": np.nan if gain.mean is None else gain.mean,
             "gain_low": np.nan if gain.low is None else gain.low,
             "gain_high": np.nan if gain.high is None else gain.high,
             "agreement": np.nan,
         }
-        if number:
-            before = load_learned(self.weights(number - 1)).network
-            row["agreement"] = agreement(before, self._labelled(number, number))
+        if number + 1 < self.settings.rounds:
+            network = load_learned(self.weights(number)).network
+            row["agreement"] = agreement(network, self._labelled(number + 1, number + 1))
         return row
 
 
@@ -279,6 +288,24 @@ def qualities(
     simulator = simulate(backbone, sequence, rules, len(policies))
     states = labels.rollout(simulator, list(policies.values()))
     return dict(zip(policies, simulator.quality(states).tolist(), strict=True))
+
+
+def _claim(path: Path, own: dict[str, Any]) -> None:
+    """Write down what is made here; refuse what differs from what stands there."""
+    own = json.loads(json.dumps(own))
+    if not path.exists():
+        write_atomically(path, json.dumps(own, indent=1) + "\n")
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+        differs = [name for name in own if own[name] != there.get(name)]
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: delete the folder and train again.") from error
+    if differs:
+        raise InputError(
+            f"{path.parent} holds a training that differs in {', '.join(differs)}: give another "
+            "folder for these options."
+        )
 
 
 def _round(number: int) -> str:

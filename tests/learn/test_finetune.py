@@ -1,0 +1,83 @@
+"""Fine-tuning: advantages by their definition, an update's direction, and its checkpoint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from worlds import make_simulator, make_video
+
+from vot_memory.errors import InputError
+from vot_memory.learn import features
+from vot_memory.learn.finetune import FinetuneSettings, finetune, play
+from vot_memory.learn.fitting import FitSettings, seeded_network
+
+pytestmark = pytest.mark.golden
+
+SETTINGS = FinetuneSettings(iterations=3, videos=1, group=3, lr=1e-2)
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return make_simulator(make_video(10), slots=4, describe=features.describe)
+
+
+@pytest.fixture
+def network():
+    network = seeded_network(FitSettings(width=8, heads=2, layers=1))
+    torch.nn.init.normal_(network.point.weight, generator=torch.Generator().manual_seed(0))
+    return network
+
+
+def test_an_advantage_is_what_is_still_gathered_less_the_groups_mean(simulator, network):
+    group = play(simulator, network, 4, np.random.default_rng(0))
+    actions = group.actions.numpy()
+    states, totals = simulator.start(4), []
+    for column in actions:
+        totals.append(states.total)
+        states = simulator.advance(states, column)
+    ahead = (states.total - np.array(totals)) / simulator.clip.num_scored
+    expected = ahead - ahead.mean(1, keepdims=True)
+    assert group.advantage.numpy() == pytest.approx(expected, abs=1e-6)
+    assert group.quality == pytest.approx(simulator.quality(states).mean())
+    with torch.no_grad():
+        logprob = network(group.tokens[0]).log_softmax(1)
+    drawn = logprob[torch.arange(4), group.actions[0]]
+    assert torch.allclose(group.logprob[0], drawn, atol=1e-5)
+
+
+def test_draws_follow_the_softmax(simulator, network):
+    """Of 400 draws of the first decision each action has its share, within 4 deviations."""
+    group = play(simulator, network, 400, np.random.default_rng(0))
+    with torch.no_grad():
+        chance = network(group.tokens[0][:1]).softmax(1)[0].numpy()
+    share = np.bincount(group.actions[0].numpy(), minlength=len(chance)) / 400
+    assert np.abs(share - chance).max() < 4 * np.sqrt(0.25 / 400)
+    assert (share > 0).sum() > 1
+
+
+def test_a_killed_fine_tuning_ends_as_one_that_was_not(simulator, network, tmp_path):
+    start = {name: weight.clone() for name, weight in network.state_dict().items()}
+    whole = finetune(network, lambda n: simulator, SETTINGS, tmp_path / "a.pt").state_dict()
+    whole = {name: weight.clone() for name, weight in whole.items()}
+    network.load_state_dict(start)
+
+    def killed(iteration, quality):
+        if iteration == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "b.pt", killed)
+    network.load_state_dict(start)
+    resumed = finetune(network, lambda n: simulator, SETTINGS, tmp_path / "b.pt").state_dict()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert any(not torch.equal(whole[name], start[name]) for name in whole)
+
+
+def test_what_is_refused(simulator, network, tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match="is damaged"):
+        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "state.pt")
+    network.point.bias.data[:] = torch.nan
+    with pytest.raises(InputError, match="Iteration 0 of fine-tuning"):
+        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "new.pt")
