@@ -57,7 +57,7 @@ class Recipe:
     epochs: Annotated[int, Field(ge=1)] = 2
     minibatches: Annotated[int, Field(ge=1)] = 8
     hidden: Annotated[int, Field(ge=1)] = 1024
-    lr: Annotated[float, Field(gt=0)] = 1e-3
+    lr: Annotated[float, Field(gt=0)] = 2.5e-3
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
     trace: Annotated[float, Field(ge=0, le=1)] = 0.95
     entropy: Annotated[float, Field(ge=0)] = 0.0
