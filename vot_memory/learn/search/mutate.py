@@ -25,14 +25,17 @@ class Mutation:
         copy: probability that a change copies a stretch of another elite; else one decision is
             repeated throughout.
         aim: how strongly changes go to where much overlap is lost afterwards; 0 is evenly.
+        reach: below 1 prefers long stretches; 1 is log-uniform: a length is n ** (u ** reach), n
+            decisions being left, u even in 0..1.
     """
 
     children: int = 8
-    elites: int = 4
-    greed: float = 0.5
+    elites: int = 3
+    greed: float = 0.7
     changes: int = 2
     copy: float = 0.2
     aim: float = 1.0
+    reach: float = 0.7
 
 
 def mutate(trials: Trials, mutation: Mutation | None = None) -> None:
@@ -46,7 +49,7 @@ def mutate(trials: Trials, mutation: Mutation | None = None) -> None:
     actions = np.roll(np.arange(trials.sim.num_actions), -OLDEST)  # FIFO is known: it comes first
     constant = np.tile(actions[:, None], trials.depth)
     constant = constant[: trials.affordable(constant, trials.fifo.actions)]
-    pool = trials.play(constant).best(m.elites)
+    pool = trials.play(constant, trials.quality).join(trials.fifo).best(m.elites)
     idle = 0
     while trials.left and idle < IDLE:
         spent, count = trials.spent, len(pool.actions)
@@ -61,7 +64,7 @@ def mutate(trials: Trials, mutation: Mutation | None = None) -> None:
 
 
 def _children(trials: Trials, pool: Played, parent: int, m: Mutation) -> Actions:
-    """Changed copies of one sequence, alike up to one decision; stretches are log-uniform."""
+    """Changed copies of one sequence, alike up to one decision."""
     rng, depth = trials.rng, trials.depth
     children: Actions = np.tile(pool.actions[parent], (m.children, 1))
     where = _where(trials, pool.totals[parent], m.aim)
@@ -71,7 +74,7 @@ def _children(trials: Trials, pool: Played, parent: int, m: Mutation) -> Actions
     for child, action in zip(children, begun, strict=True):
         for i in range(rng.integers(1, m.changes + 1)):
             at = first if i == 0 else int(rng.integers(first, depth))
-            stretch = slice(at, at + int(np.exp(rng.uniform(0, np.log(depth - at + 1)))))
+            stretch = slice(at, at + int((depth - at + 1) ** rng.random() ** m.reach))
             if rng.random() < m.copy:
                 child[stretch] = pool.actions[rng.integers(len(pool.actions))][stretch]
             else:
