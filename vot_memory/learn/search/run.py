@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from vot_memory.learn.search.units import (
     path_of,
     read_units,
     recorded,
-    rules_of,
     write_derived,
     write_unit,
 )
@@ -136,11 +136,12 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
     check_writable(settings.out / "runs")
     todo = [(video, track) for video in videos for track in video.objects]
     report = SearchReport(settings.out)
+    running = _Run(settings, setting, backbone, progress, report)
     per_object = len(settings.methods) * len(settings.seeds)
     try:
         with progress.start(len(todo) * per_object):
             for video, track in todo:
-                _search_object(video, track, backbone, settings, setting, progress, report)
+                running.search(video, track)
     except KeyboardInterrupt:
         complete = len(report.done) + len(report.skipped)
         raise KeyboardInterrupt(
@@ -200,90 +201,86 @@ def _setting(settings: SearchSettings, split: Split, backbone: Backbone) -> Sett
     )
 
 
-def _search_object(
-    video: Sequence,
-    track: ObjectTrack,
-    backbone: Backbone,
-    settings: SearchSettings,
-    setting: Setting,
-    progress: Progress,
-    report: SearchReport,
-) -> None:
-    """All methods and seeds of one object, encoded once."""
-    clip: Clip | None = None
-    for method in settings.methods:
-        for seed in settings.seeds:
-            path = path_of(settings.out, video.name, track.id, method, seed)
+@dataclass
+class _Run:
+    """One call of `run_search`."""
+
+    settings: SearchSettings
+    setting: Setting
+    backbone: Backbone
+    progress: Progress
+    report: SearchReport
+
+    def search(self, video: Sequence, track: ObjectTrack) -> None:
+        """All methods and seeds of one object, whose video is encoded once."""
+        out, clip, baseline = self.settings.out, None, 0.0
+        for method, seed in product(self.settings.methods, self.settings.seeds):
+            path = path_of(out, video.name, track.id, method, seed)
             if path.exists():
-                report.skipped.append(path.stem)
-                progress.skipped(path.stem)
+                self.report.skipped.append(path.stem)
+                self.progress.skipped(path.stem)
                 continue
-            progress.unit(path.stem, 1, settings.budget)
+            self.progress.unit(path.stem, 1, self.settings.budget)
             start = time.perf_counter()
             if clip is None:
                 try:
-                    clip = load_clip(backbone, video, track)
-                except InputError as error:
-                    report.failed.append((path.stem, str(error)))
-                    progress.failed(path.stem, str(error))
+                    clip = load_clip(self.backbone, video, track)
+                except InputError as error:  # of this object alone: the others go on
+                    self.report.failed.append((path.stem, str(error)))
+                    self.progress.failed(path.stem, str(error))
                     return
-                baseline = _replay(backbone, video, track, clip, setting, [FIFO] * len(clip))
-            found = _find(clip, backbone, settings, setting, method, seed, progress)
-            actions = found.actions.tolist()
-            unit = Unit(
-                setting=setting,
-                sequence=video.name,
-                object=track.id,
-                objects=len(video.objects),
-                num_frames=len(video),
-                first_frame=track.first_frame,
-                method=method,
-                seed=seed,
-                actions=actions,
-                quality=_replay(backbone, video, track, clip, setting, actions),
-                simulated=found.quality,
-                baseline=baseline,
-                curve=list(found.curve),
-                asked=found.counts.asked,
-                passes=found.counts.passes,
-                encoded=found.counts.encoded,
-            )
-            write_unit(settings.out, unit)
-            write_derived(settings.out, read_units(settings.out, setting))
-            report.done.append(path.stem)
-            progress.done(path.stem, time.perf_counter() - start)
+                baseline = self._replay(video, track, clip, [FIFO] * len(clip))
+            write_unit(out, self._unit(video, track, clip, method, seed, baseline))
+            write_derived(out, read_units(out, self.setting))
+            self.report.done.append(path.stem)
+            self.progress.done(path.stem, time.perf_counter() - start)
 
+    def _unit(
+        self,
+        video: Sequence,
+        track: ObjectTrack,
+        clip: Clip,
+        method: str,
+        seed: int,
+        baseline: float,
+    ) -> Unit:
+        found = self._find(clip, method, seed)
+        actions = found.actions.tolist()
+        return Unit(
+            setting=self.setting,
+            sequence=video.name,
+            object=track.id,
+            objects=len(video.objects),
+            num_frames=len(video),
+            first_frame=track.first_frame,
+            method=method,
+            seed=seed,
+            actions=actions,
+            quality=self._replay(video, track, clip, actions),
+            simulated=found.quality,
+            baseline=baseline,
+            curve=list(found.curve),
+            asked=found.counts.asked,
+            passes=found.counts.passes,
+            encoded=found.counts.encoded,
+        )
 
-def _find(
-    clip: Clip,
-    backbone: Backbone,
-    settings: SearchSettings,
-    setting: Setting,
-    method: str,
-    seed: int,
-    progress: Progress,
-) -> Found:
-    """One search; nothing, where the object is there too briefly for a decision."""
-    if len(clip) - 1 <= setting.slots:
-        return Found(np.zeros(0, np.int64), 0.0, 0.0, (), Counts())
-    sim = Simulator(clip, fast(backbone), rules_of(setting), batch=settings.batch)
-    return search(sim, method, setting.budget, seed, progress.frame)
+    def _find(self, clip: Clip, method: str, seed: int) -> Found:
+        """One search; nothing, where the object is there too briefly for a decision."""
+        if len(clip) - 1 <= self.setting.slots:
+            return Found(np.zeros(0, np.int64), 0.0, 0.0, (), Counts())
+        rules, batch = self.settings.rules, self.settings.batch
+        sim = Simulator(clip, fast(self.backbone), rules, batch=batch)
+        return search(sim, method, self.setting.budget, seed, self.progress.frame)
 
-
-def _replay(
-    backbone: Backbone,
-    video: Sequence,
-    track: ObjectTrack,
-    clip: Clip,
-    setting: Setting,
-    actions: list[int],
-) -> float:
-    decisions = recorded(
-        video.name,
-        track.id,
-        actions,
-        frames=len(clip),
-        num_frames=len(video),
-        slots=setting.slots,
-    )
-    return replayed(backbone, video, track, clip.features, setting.file([decisions]))
+    def _replay(self, video: Sequence, track: ObjectTrack, clip: Clip, actions: list[int]) -> float:
+        decisions = recorded(
+            video.name,
+            track.id,
+            actions,
+            frames=len(clip),
+            num_frames=len(video),
+            slots=self.setting.slots,
+        )
+        file = self.setting.file([decisions])
+        return replayed(self.backbone, video, track, clip.features, file)

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vot_memory.building import write_atomically
 from vot_memory.errors import InputError
-from vot_memory.learn.simulator import Rules
 from vot_memory.policies.replay import Decisions, ReplayFile
 
 VERSION = 1  # raised when a method finds other decisions than before
@@ -156,11 +155,6 @@ def write_derived(out: Path, units: list[Unit]) -> None:
     best = [_best(list(group)) for group in _by_object(units)]
     file = units[0].setting.file(best)
     write_atomically(out / "replay.json", file.model_dump_json(indent=1) + "\n")
-
-
-def rules_of(setting: Setting) -> Rules:
-    """The rules of the simulator."""
-    return Rules(setting.slots, setting.rows, setting.pointers)
 
 
 def _best(units: list[Unit]) -> Decisions:
