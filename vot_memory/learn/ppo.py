@@ -238,8 +238,9 @@ class Training:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * (1 - self.iteration / recipe.iterations)
-        # What a frame brings on average says nothing of decisions.
-        rewards = played.rewards - played.rewards.mean(1, keepdim=True)
+        rewards = played.rewards
+        if self.episodes > 1:  # what a frame brings on average says nothing of decisions
+            rewards = rewards - rewards.mean(1, keepdim=True)
         gained = advantages(rewards, played.values, recipe.trace)
         returns = gained + played.values
         data = [played.seen.flatten(0, 1)]
