@@ -5,7 +5,8 @@ over 7 actions, about 16,000 samples an iteration, 2 epochs, 150 iterations, rew
 discount, so that the return is clean Q. Everything else follows CleanRL's recipe (Huang et al.,
 "The 37 Implementation Details of PPO", ICLR blog track 2022): orthogonal weights, Adam with eps
 1e-5, annealed learning rate, GAE, advantages normalised by minibatch, clipped ratios, gradient norm
-0.5, a separate value network whose loss is not clipped. What neither gives was chosen on synth-dev.
+0.5, a separate value network whose loss is not clipped. What neither gives was chosen on a made-up
+memory game and tried on one video of synth-dev.
 
 An iteration plays whole episodes, which all end together, so nothing is bootstrapped. All of them
 act at once on one simulator, with one more that plays greedily and is not learned from.
