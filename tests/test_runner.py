@@ -202,8 +202,8 @@ class StopAt(Silent):
     def __init__(self, sequence, frame):
         self.at, self.sequence = (sequence, frame), ""
 
-    def unit(self, sequence, policies, frames):
-        self.sequence = sequence
+    def unit(self, name, work, steps):
+        self.sequence = name
 
     def frame(self, done):
         if (self.sequence, done) == self.at:
@@ -231,9 +231,13 @@ def test_a_new_policy_and_a_lost_record_run_alone(videos, tmp_path):
     (folder_of(report, "fifo").path / "records" / "b" / "2.json").unlink()
     units = []
     progress = Silent()
-    progress.unit = lambda sequence, policies, frames: units.append((sequence, policies))
+    progress.unit = lambda name, work, steps: units.append((name, work, steps))
     run(make_settings(out, "fifo", "first"), progress)
-    assert units == [("a", 1), ("b", 2), ("c", 1)]
+    assert units == [
+        ("a", f"{FRAMES} frames, 1 policy", FRAMES),
+        ("b", f"{FRAMES} frames, 2 policies", FRAMES),
+        ("c", f"{FRAMES} frames, 1 policy", FRAMES),
+    ]
     assert wanted.items() <= snapshot(out).items()
 
 
@@ -452,7 +456,26 @@ def test_progress_lines_and_bar(videos, settings):
     run(settings, Bar(live))
     shown = live.export_text()
     assert "b FAILED" in shown
+    assert "sequences" in shown
     assert "3/3" in shown
+
+
+def test_progress_uses_the_words_of_its_caller():
+    from rich.console import Console
+
+    console = Console(width=80, force_terminal=False, record=True, file=sys.stderr)
+    progress = Lines(console)
+    with progress.start(4, "search"):
+        progress.skipped("a")
+        progress.skipped("b")
+        progress.unit("c random seed 0", "200 passes", 200)
+        progress.done("c random seed 0", 1.25)
+        progress.skipped("d")
+    assert console.export_text().splitlines() == [
+        "2 searches were complete already",
+        "[3/4] c random seed 0: 200 passes, 1.2 s",
+        "1 search was complete already",
+    ]
 
 
 @pytest.mark.e2e

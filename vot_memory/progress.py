@@ -11,47 +11,53 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What a run reports; one unit is one sequence under all its policies."""
+    """What a run reports; of a run of trackers one unit is one sequence under all its policies."""
 
-    def start(self, total: int) -> AbstractContextManager[object]:
-        """The run begins, with so many units; the context ends with it."""
+    def start(self, total: int, kind: str = "sequence") -> AbstractContextManager[object]:
+        """The run begins, with so many units of a kind; the context ends with it."""
 
-    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
-        """A unit begins; the length of a stream is not known (None)."""
+    def unit(self, name: str, work: str, steps: int | None) -> None:
+        """A unit begins; `work` says in words what it takes. None: it may take any number."""
 
     def frame(self, done: int) -> None:
-        """So many frames of the current unit are done."""
+        """So many steps of the current unit are done, which are frames of a video."""
 
-    def done(self, sequence: str, seconds: float) -> None:
+    def done(self, name: str, seconds: float) -> None:
         """The current unit is complete."""
 
-    def skipped(self, sequence: str) -> None:
+    def skipped(self, name: str) -> None:
         """A unit was complete already."""
 
-    def failed(self, sequence: str, reason: str) -> None:
+    def failed(self, name: str, reason: str) -> None:
         """Something of the current unit failed; the run goes on."""
+
+
+def tracking(frames: int | None, policies: int) -> str:
+    """The words for a unit that runs policies; the length of a stream is not known (None)."""
+    length = "a stream" if frames is None else f"{frames} frames"
+    return f"{length}, {policies} {'policy' if policies == 1 else 'policies'}"
 
 
 class Silent:
     """Reports nothing."""
 
-    def start(self, total: int) -> AbstractContextManager[object]:
+    def start(self, total: int, kind: str = "sequence") -> AbstractContextManager[object]:
         """Say nothing."""
         return nullcontext()
 
-    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
+    def unit(self, name: str, work: str, steps: int | None) -> None:
         """Say nothing."""
 
     def frame(self, done: int) -> None:
         """Say nothing."""
 
-    def done(self, sequence: str, seconds: float) -> None:
+    def done(self, name: str, seconds: float) -> None:
         """Say nothing."""
 
-    def skipped(self, sequence: str) -> None:
+    def skipped(self, name: str) -> None:
         """Say nothing."""
 
-    def failed(self, sequence: str, reason: str) -> None:
+    def failed(self, name: str, reason: str) -> None:
         """Say nothing."""
 
 
@@ -61,40 +67,38 @@ class Lines(Silent):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._total = self._finished = self._skipped = 0
-        self._unit = ""
+        self._kind = self._work = ""
 
     @contextmanager
-    def start(self, total: int) -> Iterator[None]:
+    def start(self, total: int, kind: str = "sequence") -> Iterator[None]:
         """Remember how much there is to do."""
-        self._total, self._finished, self._skipped = total, 0, 0
+        self._total, self._finished, self._skipped, self._kind = total, 0, 0, kind
         yield
         self._tell_skipped()
 
-    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
+    def unit(self, name: str, work: str, steps: int | None) -> None:
         """Remember what the coming line is about."""
         self._tell_skipped()
-        plural = "policy" if policies == 1 else "policies"
-        length = "a stream" if frames is None else f"{frames} frames"
-        self._unit = f"{length}, {policies} {plural}"
+        self._work = work
         self._finished += 1
 
-    def done(self, sequence: str, seconds: float) -> None:
+    def done(self, name: str, seconds: float) -> None:
         """Print a line."""
-        self._print(f"[{self._finished}/{self._total}] {sequence}: {self._unit}, {seconds:.1f} s")
+        self._print(f"[{self._finished}/{self._total}] {name}: {self._work}, {seconds:.1f} s")
 
-    def skipped(self, sequence: str) -> None:
+    def skipped(self, name: str) -> None:
         """Count; one line tells of all."""
         self._finished += 1
         self._skipped += 1
 
-    def failed(self, sequence: str, reason: str) -> None:
+    def failed(self, name: str, reason: str) -> None:
         """Print a line."""
-        self._print(f"[{self._finished}/{self._total}] {sequence} FAILED: {reason}")
+        self._print(f"[{self._finished}/{self._total}] {name} FAILED: {reason}")
 
     def _tell_skipped(self) -> None:
         if self._skipped:
-            plural = "sequence was" if self._skipped == 1 else "sequences were"
-            self._print(f"{self._skipped} {plural} complete already")
+            words = f"{self._kind} was" if self._skipped == 1 else f"{_several(self._kind)} were"
+            self._print(f"{self._skipped} {words} complete already")
             self._skipped = 0
 
     def _print(self, line: str) -> None:
@@ -102,7 +106,7 @@ class Lines(Silent):
 
 
 class Bar:
-    """A live bar over all units, one over the frames of the current unit, failures above them."""
+    """A live bar over all units, one over the steps of the current unit, failures above them."""
 
     def __init__(self, console: Console) -> None:
         from rich import progress
@@ -115,7 +119,7 @@ class Bar:
             progress.TimeRemainingColumn(),
             console=console,
         )
-        self._units = self._bar.add_task("sequences", total=None)
+        self._units = self._bar.add_task("", total=None)
         self._frames = self._bar.add_task("", total=None, visible=False)
 
     def __enter__(self) -> Self:
@@ -126,31 +130,35 @@ class Bar:
         self._bar.update(self._frames, visible=False)
         self._bar.stop()
 
-    def start(self, total: int) -> AbstractContextManager[object]:
+    def start(self, total: int, kind: str = "sequence") -> AbstractContextManager[object]:
         """Show the bar."""
-        self._bar.reset(self._units, total=total)
+        self._bar.reset(self._units, total=total, description=_several(kind))
         return self
 
-    def unit(self, sequence: str, policies: int, frames: int | None) -> None:
+    def unit(self, name: str, work: str, steps: int | None) -> None:
         """Begin the lower bar anew."""
-        self._bar.reset(self._frames, total=frames, description=sequence, visible=True)
+        self._bar.reset(self._frames, total=steps, description=name, visible=True)
 
     def frame(self, done: int) -> None:
         """Advance the lower bar."""
         self._bar.update(self._frames, completed=done)
 
-    def done(self, sequence: str, seconds: float) -> None:
+    def done(self, name: str, seconds: float) -> None:
         """Advance the upper bar."""
         self._bar.advance(self._units)
 
-    def skipped(self, sequence: str) -> None:
+    def skipped(self, name: str) -> None:
         """Advance the upper bar."""
         self._bar.advance(self._units)
 
-    def failed(self, sequence: str, reason: str) -> None:
+    def failed(self, name: str, reason: str) -> None:
         """Leave a line above the bars."""
-        self._bar.console.print(f"{sequence} FAILED: {reason}", markup=False, style="red")
+        self._bar.console.print(f"{name} FAILED: {reason}", markup=False, style="red")
         self._bar.advance(self._units)
+
+
+def _several(kind: str) -> str:
+    return kind + ("es" if kind.endswith("ch") else "s")
 
 
 def make_progress(console: Console) -> Progress:

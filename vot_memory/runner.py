@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from vot_memory.datasets.prompts import PromptKind
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError, unknown
-from vot_memory.progress import Progress, Silent
+from vot_memory.progress import Progress, Silent, tracking
 from vot_memory.registry import seeded_policy, tracker_class
 from vot_memory.results import Failure, Identity, Protocol, RunFolder, Store
 from vot_memory.run_labels import run_labels
@@ -208,7 +208,8 @@ def _run_all(
                     continue
                 _note_environment(todo, started)
                 reason = _unreadable(todo, sequence)
-                progress.unit(sequence.name, len(todo), 0 if reason else len(sequence))
+                frames = 0 if reason else len(sequence)
+                progress.unit(sequence.name, tracking(frames, len(todo)), frames)
                 start = time.perf_counter()
                 reason = reason or _run_unit(todo, sequence, settings, progress)
                 if reason:

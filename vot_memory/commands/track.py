@@ -114,7 +114,7 @@ def _track(request: Request, source: Sequence | Stream, progress: Progress) -> O
         found = online_answers(pictures, tracker, prompts, progress.frame)
     start = time.perf_counter()
     with progress.start(1), closing(pictures):
-        progress.unit(source.name, 1, count)
+        progress.unit(source.name, tracking(count, 1), count)
         run.write(found)
         seconds = time.perf_counter() - start
         if count == run.frames:  # of a stream the last line says as much

@@ -22,7 +22,7 @@ from vot_memory.learn.labels import Decide, Labels
 from vot_memory.learn.networks import SlotPointer
 from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
 from vot_memory.learn.simulator import Rules
-from vot_memory.progress import Progress, Silent
+from vot_memory.progress import Progress, Silent, tracking
 from vot_memory.statistics import paired_difference
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def _play(
             if path.exists():
                 progress.skipped(sequence.name)
             else:
-                progress.unit(sequence.name, len(policies), len(sequence))
+                frames = len(sequence)
+                progress.unit(sequence.name, tracking(frames, len(policies)), frames)
                 found = qualities(quick, sequence, policies, rules)
                 write_atomically(path, json.dumps(found, indent=1) + "\n")
                 progress.done(sequence.name, 0.0)

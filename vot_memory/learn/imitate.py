@@ -34,7 +34,7 @@ from vot_memory.learn.fitting import FitSettings, agreement, fit
 from vot_memory.learn.labels import Decide, Labels, LabelSettings
 from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
 from vot_memory.learn.simulator import Rules, Simulator
-from vot_memory.progress import Progress, Silent
+from vot_memory.progress import Progress, Silent, tracking
 from vot_memory.statistics import paired_difference
 
 if TYPE_CHECKING:
@@ -320,7 +320,8 @@ class _Timed:
 
     def __enter__(self) -> None:
         self.began = time.monotonic()
-        self.progress.unit(self.sequence.name, 1, len(self.sequence))
+        frames = len(self.sequence)
+        self.progress.unit(self.sequence.name, tracking(frames, 1), frames)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
