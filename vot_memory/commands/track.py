@@ -29,9 +29,9 @@ from vot_memory.datasets.sequence import Picture, Sequence
 from vot_memory.datasets.stream import PIPE, Stream, is_stream, open_stream
 from vot_memory.datasets.video import open_video
 from vot_memory.errors import InputError
+from vot_memory.progress import Progress, tracking
 
 if TYPE_CHECKING:
-    from vot_memory.progress import Progress
     from vot_memory.tracking import Answer, Tracker
 
 Watch = Callable[[int], object]  # is told the number of frames done
