@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vot_memory import reading
 from vot_memory.errors import InputError
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.setting import check_length, check_setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,9 +89,17 @@ class Replay(BasePolicy):
         parity="FIFO as a stream of actions equals FIFO (tested)",
     )
 
-    def __init__(self, config: ReplayConfig | None = None) -> None:
+    def __init__(
+        self, config: ReplayConfig | None = None, recorded: ReplayFile | None = None
+    ) -> None:
+        """Play the configured file, or decisions that are in no file."""
         super().__init__(config)
-        self.recorded, self._digest = _read(Path(self.config.file))
+        self._place = Path(self.config.file)
+        if recorded is None:
+            self.recorded, self._digest = _read(self._place)
+        else:
+            self._place = Path("decisions")
+            self.recorded, self._digest = recorded, _sha256(recorded.model_dump_json().encode())
         self._longest = max((len(d.actions) for d in self.recorded.tracks), default=0)
         self.spec = dataclasses.replace(self.spec, slots=self.recorded.slots)
 
@@ -107,37 +116,20 @@ class Replay(BasePolicy):
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
         """Look up what was recorded for this object; refuse another setting."""
-        source, file = entry.source, self.recorded
+        source, file, place = entry.source, self.recorded, self._place
         if source is None:
             raise InputError("A replay needs to know which video it plays: name the sequence.")
-        for what, own, there in (
-            ("model", file.model, source.model),
-            ("image size", file.image_size, source.image_size),
-        ):
-            if own != there:
-                raise InputError(
-                    f"{self.config.file} was recorded with {what} {own}, this run has {there}: "
-                    "replay it in its own setting."
-                )
-        if file.rows == "rank" and file.slots > bank.num_maskmem:
-            raise InputError(
-                f"{self.config.file} numbers {file.slots} slots by rank, the model has "
-                f"{bank.num_maskmem} temporal rows: record it with fewer, or with rows by offset."
-            )
+        check_setting(place, "recorded", file, source, bank.num_maskmem)
         found = {(d.sequence, d.object): d for d in file.tracks}
         for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
             if (source.sequence, name) not in found:
                 raise InputError(
-                    f"{self.config.file} has no decisions for object {name!r} of sequence "
+                    f"{self._place} has no decisions for object {name!r} of sequence "
                     f"{source.sequence!r}: replay the videos it was recorded on."
                 )
             recorded = found[source.sequence, name]
             length = int(state["num_frames"][row])
-            if UNKNOWN != length != (recorded.num_frames or length):
-                raise InputError(
-                    f"{self.config.file} was recorded on {recorded.num_frames} frames of sequence "
-                    f"{source.sequence!r}, which has {length} here: replay it on the same video."
-                )
+            check_length(place, "recorded", source.sequence, recorded.num_frames, length)
             actions = torch.tensor(recorded.actions, dtype=torch.int8)
             state["decisions"][row, : len(actions)] = actions
 
@@ -163,12 +155,12 @@ class Replay(BasePolicy):
         if bool((full & (action == NO_DECISION)).any()):
             row = int((full & (action == NO_DECISION)).nonzero()[0])
             raise InputError(
-                f"{self.config.file} ends before frame {int(t[row])} of its object: it was "
+                f"{self._place} ends before frame {int(t[row])} of its object: it was "
                 "recorded on a shorter video."
             )
         if bool((action >= bank.slots).any()):
             raise InputError(
-                f"{self.config.file} holds action {int(action.max())}: with {bank.slots} slots the "
+                f"{self._place} holds action {int(action.max())}: with {bank.slots} slots the "
                 f"actions are 0..{bank.slots - 1}."
             )
         oldest_first = reading.in_order(bank, reading.stored(bank))
@@ -185,10 +177,14 @@ def _read(path: Path) -> tuple[ReplayFile, str]:
     except OSError as error:
         raise InputError(f"Cannot read the replay file {path}: {error.strerror}.") from error
     try:
-        return ReplayFile.model_validate_json(content), hashlib.sha256(content).hexdigest()
+        return ReplayFile.model_validate_json(content), _sha256(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
             f"{path} is not a replay file: {where}: {first['msg']}; record it again."
         ) from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -19,6 +19,7 @@ import torch
 from vot_memory import reading
 from vot_memory.errors import InputError
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.setting import check_length, check_setting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,23 +91,9 @@ class Sam2RL(BasePolicy):
                     f"{source.sequence!r}: run the videos that agents were trained on."
                 )
             number = self._of[source.sequence, name]
-            agent = self.agents[number]
-            card, length = agent.card, int(state["num_frames"][row])
-            for what, own, there in (
-                ("model", card.model, source.model),
-                ("image size", card.image_size, source.image_size),
-                ("a video length of", card.num_frames, card.num_frames if length < 0 else length),
-            ):
-                if own != there:
-                    raise InputError(
-                        f"{agent.path} was trained with {what} {own}, this run has {there}: run it "
-                        "in its own setting."
-                    )
-            if card.rows == "rank" and card.slots > bank.num_maskmem:
-                raise InputError(
-                    f"{agent.path} numbers {card.slots} slots by rank, the model has "
-                    f"{bank.num_maskmem} temporal rows: train with fewer, or with rows by offset."
-                )
+            agent, length = self.agents[number], int(state["num_frames"][row])
+            check_setting(agent.path, "trained", agent.card, source, bank.num_maskmem)
+            check_length(agent.path, "trained", source.sequence, agent.card.num_frames, length)
             state["agent"][row] = number
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:

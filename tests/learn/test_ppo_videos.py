@@ -6,19 +6,15 @@ import csv
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 from worlds import golden_model, make_simulator, make_video
 
-from vot_memory.datasets.rle import encode
 from vot_memory.errors import InputError
 from vot_memory.learn import ppo_videos
 from vot_memory.learn.agents import load_agent
 from vot_memory.learn.ppo import Recipe, observe
-from vot_memory.learn.ppo_videos import run_ppo, tracked_quality
+from vot_memory.learn.ppo_videos import run_ppo
 from vot_memory.learn.simulator import Rules
-from vot_memory.metrics import score_object
-from vot_memory.registry import load_policy
 from vot_memory.reports.tables.curves import read_curves
 
 pytestmark = pytest.mark.golden
@@ -63,24 +59,6 @@ def test_what_counts_is_what_the_agent_does_in_the_tracker(finished, videos):
     with (folder / "progress.csv").open() as file:
         best = max(float(row["best_Q"]) for row in csv.DictReader(file))
     assert quality["best_sampled_simulated"] == pytest.approx(best, rel=1e-6)
-
-
-def test_quality_in_the_tracker_is_that_of_the_metrics():
-    ignored = np.zeros((128, 128), bool)
-    ignored[:, 60:] = True
-    video = make_video(12, absent=(5, 6), unannotated=(8,), ignore=[ignored] * 12)
-    clip = make_simulator(video).clip
-    tracker = ppo_videos.Tracker(
-        ppo_videos.Engine(golden_model()), load_policy("fifo"), num_frames=12
-    )
-    masks = []
-    for t in range(12):
-        prompts = {clip.object: clip.prompt} if t == 0 else None
-        masks.append(encode(tracker.track(video.frames[t], prompts).mask(clip.object)))
-    (track,) = video.objects
-    expected = score_object(masks, track, ignore=[ignored] * 12).quality
-    made = tracked_quality(golden_model(), clip, load_policy("fifo"))
-    assert made == pytest.approx(expected, abs=1e-9)
 
 
 def test_curves_can_be_reported(finished):

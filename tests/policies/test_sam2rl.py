@@ -96,7 +96,7 @@ def test_rules_of_the_card_hold(tmp_path):
     [
         ({"model": "other"}, "trained with model other, this run has model"),
         ({"image_size": 256}, "trained with image size 256, this run has 128"),
-        ({"num_frames": 13}, "trained with a video length of 13, this run has 12"),
+        ({"num_frames": 13}, "trained on 13 frames of sequence 'clip', which has 12 here"),
         ({"slots": 8}, "numbers 8 slots by rank, the model has 7 temporal rows"),
         ({"sequence": "other"}, "has no agent for object '1' of sequence 'clip'"),
     ],

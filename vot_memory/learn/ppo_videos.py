@@ -8,34 +8,30 @@ Each has a folder `seed0/<video>-<object>`: `state.pt`, the checkpoint, removed 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Sequence as Seq
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vot_memory.building import check_writable, write_atomically
-from vot_memory.engine import Engine
 from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, save_agent
-from vot_memory.learn.clip import Clip, load_clip
+from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.ppo import Recipe, Training
 from vot_memory.learn.simulator import Rules, Simulator
-from vot_memory.policies.replay import Decisions, ReplayFile
+from vot_memory.learn.tracked import tracked_quality
+from vot_memory.policies.replay import Decisions, Replay, ReplayFile
+from vot_memory.policies.sam2rl import Sam2RL, Sam2RLConfig
 from vot_memory.progress import Progress, Silent
-from vot_memory.registry import load_policy
 from vot_memory.runner import parse_shard
-from vot_memory.tracking import Tracker
 
 if TYPE_CHECKING:
     from vot_memory.backbone import Backbone
     from vot_memory.datasets.sequence import Sequence
-    from vot_memory.policy import MemoryPolicy
 
 METHOD, SAMPLED = "ppo", "ppo-best-sampled"  # names of the curves
 
@@ -49,8 +45,7 @@ class Unit:
 
     def folder(self, out: Path) -> Path:
         """Where it stands."""
-        name = re.sub(r"[^\w.+@-]", "_", f"{self.sequence.name}-{self.sequence.objects[0].id}")
-        return out / f"seed{self.seed}" / name
+        return out / f"seed{self.seed}" / f"{self.sequence.name}-{self.sequence.objects[0].id}"
 
 
 def run_ppo(
@@ -85,8 +80,9 @@ def run_ppo(
         OSError: `out` cannot be written to.
         KeyboardInterrupt: stopped by hand; says how to go on.
     """
-    check_writable(out)
+    check_writable(out / "seed0")
     recipe, rules, progress = recipe or Recipe(), rules or Rules(), progress or Silent()
+    rules.check(backbone)
     part, parts = parse_shard(shard)
     empty = next((sequence.name for sequence in sequences if not sequence.objects), None)
     if empty is not None:
@@ -94,9 +90,9 @@ def run_ppo(
     units = [Unit(sequence, seed) for seed in seeds for sequence in sequences][part - 1 :: parts]
     results, done = [unit.folder(out) / "result.json" for unit in units], 0
     try:
-        with progress.start(len(units)):
+        with progress.start(len(units), "training"):
             for unit, result in zip(units, results, strict=True):
-                own = Recipe(**{**asdict(recipe), "seed": unit.seed})
+                own = replace(recipe, seed=unit.seed)
                 if result.exists():
                     _check_same(result, backbone, own, rules)
                     progress.skipped(unit.sequence.name)
@@ -115,7 +111,7 @@ def _train(
     unit: Unit, backbone: Backbone, recipe: Recipe, rules: Rules, result: Path, progress: Progress
 ) -> None:
     folder, video = result.parent, unit.sequence.name
-    progress.unit(video, 1, recipe.iterations)
+    progress.unit(video, f"{recipe.iterations} iterations", recipe.iterations)
     begun = time.perf_counter()
     clip = load_clip(backbone, unit.sequence)
     simulator = Simulator(clip, fast(backbone), rules)
@@ -132,11 +128,10 @@ def _train(
         figures={k: training.curve[-1][k] for k in ("iteration", "steps", "entropy")},
     )
     save_agent(folder / "agent.safetensors", training.actor, card)
-    _write_replay(folder / "best.json", card, training.best_actions)
-    _write_replay(folder / "fifo.json", card, simulator.fifo()[0].tolist())
+    fifo, best = (_replay(card, a) for a in (simulator.fifo()[0].tolist(), training.best_actions))
+    write_atomically(folder / "best.json", best.model_dump_json() + "\n")
     _write_curve(folder / "curve.csv", unit, training, baseline)
-    agent = load_policy("sam2rl", {"agents": folder / "agent.safetensors"})
-    fifo, best = (load_policy("replay", {"file": folder / f"{n}.json"}) for n in ("fifo", "best"))
+    agent = Sam2RL(Sam2RLConfig(folder / "agent.safetensors"))
     last = training.curve[-1]
     summary = {
         **_setting(backbone, rules),
@@ -144,9 +139,9 @@ def _train(
         "object": clip.object,
         "recipe": asdict(recipe),
         "Q": {
-            "fifo": tracked_quality(backbone, clip, fifo),
+            "fifo": tracked_quality(backbone, clip, Replay(recorded=fifo)),
             "greedy": tracked_quality(backbone, clip, agent),
-            "best_sampled": tracked_quality(backbone, clip, best),
+            "best_sampled": tracked_quality(backbone, clip, Replay(recorded=best)),
             "best_sampled_simulated": training.best,
             "mean_sampled_last": last["mean_Q"],
         },
@@ -156,34 +151,8 @@ def _train(
         "hit_rate": last["hit_rate"],
     }
     write_atomically(result, json.dumps(summary, indent=1) + "\n")
-    for name in ("state.pt", "fifo.json"):
-        (folder / name).unlink(missing_ok=True)
+    (folder / "state.pt").unlink(missing_ok=True)
     progress.done(video, time.perf_counter() - begun)
-
-
-def tracked_quality(backbone: Backbone, clip: Clip, policy: MemoryPolicy) -> float:
-    """Clean Q of a policy in the tracker itself, one frame after the other, as it is run by users.
-
-    Args:
-        backbone: the model.
-        clip: the object and its video, encoded by it.
-        policy: any online policy.
-    """
-    tracker = Tracker(Engine(backbone), policy, num_frames=clip.num_frames, sequence=clip.sequence)
-    tracker.init(clip.features[0], {clip.object: clip.prompt})
-    truth = clip.truth.cpu().numpy()
-    valid = np.ones_like(truth) if clip.valid is None else clip.valid.cpu().numpy()
-    total = 0.0
-    for t in range(1, len(clip)):
-        mask = tracker.track(clip.features[t]).mask(clip.object) & valid[t]
-        if clip.scored[t]:
-            total += _overlap(mask, truth[t])
-    return total / clip.num_scored
-
-
-def _overlap(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    union = int((mask | truth).sum())
-    return float((mask & truth).sum() / union) if union else 1.0
 
 
 def _setting(backbone: Backbone, rules: Rules) -> dict[str, Any]:
@@ -206,11 +175,16 @@ def _check_same(result: Path, backbone: Backbone, recipe: Recipe, rules: Rules) 
         )
 
 
-def _write_replay(path: Path, card: AgentCard, actions: list[int]) -> None:
-    """Decisions as a ReplayFile; the last frame's changes nothing."""
-    track = Decisions(sequence=card.sequence, object=card.object, actions=[*actions, 0])
+def _replay(card: AgentCard, actions: list[int]) -> ReplayFile:
+    """Decisions of the agent's object; the last frame's changes nothing."""
+    track = Decisions(
+        sequence=card.sequence,
+        object=card.object,
+        actions=[*actions, 0],
+        num_frames=card.num_frames,
+    )
     common = {k: getattr(card, k) for k in ("model", "image_size", "slots", "rows", "pointers")}
-    write_atomically(path, ReplayFile(**common, tracks=[track]).model_dump_json() + "\n")
+    return ReplayFile(**common, tracks=[track])
 
 
 def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:

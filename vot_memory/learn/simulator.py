@@ -52,6 +52,18 @@ class Rules:
     rows: Literal["rank", "offset"] = "rank"
     pointers: Literal["recent", "bank"] = "recent"
 
+    def check(self, backbone: Backbone) -> None:
+        """Refuse a bank that the model cannot number.
+
+        Raises:
+            InputError: rows by rank, and more slots than the model has temporal rows.
+        """
+        if self.rows == "rank" and self.slots > backbone.num_maskmem:
+            raise InputError(
+                f"{self.slots} slots are numbered by rank, the model has {backbone.num_maskmem} "
+                "temporal rows: take fewer, or rows by offset."
+            )
+
 
 @dataclass(frozen=True)
 class Privilege:
@@ -130,7 +142,8 @@ class Simulator:
             [B, S]; None keeps nothing.
 
     Raises:
-        InputError: the clip is so short that there is no decision.
+        InputError: the clip is so short that there is no decision, or the model has no rows for so
+            many slots; when a frame is predicted, the model's answer is no number.
     """
 
     def __init__(
@@ -151,11 +164,7 @@ class Simulator:
                 f"prompt on: with {self.rules.slots} slots decisions begin on frame "
                 f"{self.rules.slots}, so take a longer video or fewer slots."
             )
-        if self.rules.rows == "rank" and self.rules.slots > backbone.num_maskmem:
-            raise InputError(
-                f"{self.rules.slots} slots are numbered by rank, the model has "
-                f"{backbone.num_maskmem} temporal rows: take fewer, or rows by offset."
-            )
+        self.rules.check(backbone)
         self.backbone, self.engine = backbone, Engine(backbone)
         self.counts = Counts()
         self._reader = _Reader(self)

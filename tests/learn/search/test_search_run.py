@@ -7,10 +7,11 @@ import json
 import pytest
 
 import vot_memory.learn.search.run as run_module
+import vot_memory.learn.search.units as units_module
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError
 from vot_memory.learn.search.run import SearchSettings, run_search
-from vot_memory.learn.search.units import read_units, write_derived
+from vot_memory.learn.search.units import read_units, write_derived, write_unit
 from vot_memory.learn.simulator import Rules
 from vot_memory.metrics.vots import score_object
 from vot_memory.policies.replay import ReplayFile
@@ -133,6 +134,33 @@ def test_a_folder_of_another_setting_is_refused(searched, changes, words):
     assert content(searched.out) == before
 
 
+def test_a_bank_that_the_model_cannot_number_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="15 slots are numbered by rank, the model has 7"):
+        run_search(settings(tmp_path / "out", rules=Rules(slots=15)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_unit_that_another_process_finishes_meanwhile_is_not_lost(
+    searched, tmp_path, monkeypatch
+):
+    units = read_units(searched.out)
+    write_unit(tmp_path, units[0])
+    real, calls = units_module.write_derived, []
+
+    def interrupted(out, read):
+        real(out, read)
+        if not calls:  # the other process writes both, and we over them, from what we read before
+            write_unit(out, units[1])
+            real(out, units[:2])
+            real(out, read)
+        calls.append(len(read))
+
+    monkeypatch.setattr(units_module, "write_derived", interrupted)
+    units_module.derive(tmp_path, units[0].setting)
+    assert calls == [1, 2]
+    assert read_curves([tmp_path / "curves.csv"]).methods == sorted({u.method for u in units[:2]})
+
+
 def test_a_damaged_unit_is_refused(searched, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "a-1-mutate-s0.json").write_text('{"setting": 3}')
@@ -155,7 +183,9 @@ def test_bad_settings_are_refused(tmp_path, changes, words):
 
 
 def test_a_budget_below_one_rollout_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(InputError, match=r"budget of 20 .* a video of 30 frames: give at least 30"):
+    with pytest.raises(
+        InputError, match=r"budget of 20 .* rollout of all objects: give at least 29"
+    ):
         run_search(settings(tmp_path / "out", budget=20))
     assert not (tmp_path / "out").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, field
 from itertools import product
@@ -10,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vot_memory.backbone import Backbone, Features
+from vot_memory.backbone import Backbone
 from vot_memory.building import check_writable
-from vot_memory.datasets.prompts import prompt_from_truth
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split, load_split
-from vot_memory.engine import Engine
 from vot_memory.errors import InputError, unknown
 from vot_memory.learn.clip import Clip, load_clip
 from vot_memory.learn.fast_backbone import fast
@@ -25,19 +22,19 @@ from vot_memory.learn.search.units import (
     FIFO,
     Setting,
     Unit,
+    derive,
+    label,
     path_of,
     read_units,
     recorded,
-    write_derived,
     write_unit,
 )
 from vot_memory.learn.simulator import Counts, Rules, Simulator
-from vot_memory.metrics.vots import frame_overlaps, object_scores
+from vot_memory.learn.tracked import tracked_quality
 from vot_memory.models import load_model
-from vot_memory.policies.replay import Replay, ReplayConfig, ReplayFile
+from vot_memory.policies.replay import Replay
 from vot_memory.progress import Progress, Silent
 from vot_memory.runner import parse_shard, share
-from vot_memory.tracking import Tracker
 
 
 @dataclass(frozen=True)
@@ -117,11 +114,12 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
     split = load_split(settings.split, limit=settings.limit, data=settings.data)
     split = split.only(settings.videos)
     videos = share(split.sequences, settings.shard)
-    longest = max((len(video) for video in videos), default=0)
-    if settings.budget < longest:
+    todo = [(video, track) for video in videos for track in video.objects]
+    needed = max((len(video) - track.first_frame - 1 for video, track in todo), default=0)
+    if settings.budget < needed:
         raise InputError(
-            f"A budget of {settings.budget} forward passes does not pay for one rollout of a video "
-            f"of {longest} frames: give at least {longest}."
+            f"A budget of {settings.budget} forward passes does not pay for one rollout of all "
+            f"objects: give at least {needed}."
         )
     backbone = load_model(
         settings.model or split.default_model,
@@ -131,57 +129,25 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
         compile=settings.compile,
         image_size=settings.image_size,
     )
+    settings.rules.check(backbone)
     setting = _setting(settings, split, backbone)
     read_units(settings.out, setting)
     check_writable(settings.out / "runs")
-    todo = [(video, track) for video in videos for track in video.objects]
     report = SearchReport(settings.out)
-    running = _Run(settings, setting, backbone, progress, report)
-    per_object = len(settings.methods) * len(settings.seeds)
+    running = _Run(settings, setting, backbone, fast(backbone), progress, report)
+    total = len(todo) * len(settings.methods) * len(settings.seeds)
     try:
-        with progress.start(len(todo) * per_object):
+        with progress.start(total, "search"):
             for video, track in todo:
                 running.search(video, track)
     except KeyboardInterrupt:
         complete = len(report.done) + len(report.skipped)
         raise KeyboardInterrupt(
-            f"Stopped with {complete} of {len(todo) * per_object} searches complete: give the same "
-            "command again to go on from there."
+            f"Stopped with {complete} of {total} searches complete: give the same command again to "
+            "go on from there."
         ) from None
-    if units := read_units(settings.out, setting):
-        write_derived(settings.out, units)
+    derive(settings.out, setting)
     return report
-
-
-def replayed(
-    backbone: Backbone,
-    video: Sequence,
-    track: ObjectTrack,
-    features: tuple[Features, ...],
-    file: ReplayFile,
-) -> float:
-    """Clean Q of decisions played alone by policy `replay` in the tracker: what counts.
-
-    Args:
-        backbone: the model.
-        video: the video.
-        track: the object.
-        features: encoded pictures from the object's prompt on.
-        file: decisions of this object at least.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "replay.json"
-        path.write_text(file.model_dump_json())
-        policy = Replay(ReplayConfig(path))
-    tracker = Tracker(Engine(backbone), policy, num_frames=len(video), sequence=video.name)
-    prompt = prompt_from_truth(track, "mask", video.size)
-    answers = [tracker.init(features[0], {track.id: prompt})]
-    answers += [tracker.track(picture) for picture in features[1:]]
-    masks = [None] * track.first_frame + [answer.mask(track.id) for answer in answers]
-    overlaps = frame_overlaps(masks, track.rles, first_frame=track.first_frame, ignore=video.ignore)
-    quality = object_scores(overlaps).quality
-    assert quality is not None  # noqa: S101 - a clip has scored frames
-    return quality
 
 
 # ---- parts -----------------------------------------------------------------------------------
@@ -208,6 +174,7 @@ class _Run:
     settings: SearchSettings
     setting: Setting
     backbone: Backbone
+    fast: Backbone
     progress: Progress
     report: SearchReport
 
@@ -220,20 +187,22 @@ class _Run:
                 self.report.skipped.append(path.stem)
                 self.progress.skipped(path.stem)
                 continue
-            self.progress.unit(path.stem, 1, self.settings.budget)
+            name = f"{label(video.name, track.id, len(video.objects))} {method} seed {seed}"
+            budget = self.settings.budget
+            self.progress.unit(name, f"{budget} passes", budget)
             start = time.perf_counter()
             if clip is None:
                 try:
                     clip = load_clip(self.backbone, video, track)
                 except InputError as error:  # of this object alone: the others go on
                     self.report.failed.append((path.stem, str(error)))
-                    self.progress.failed(path.stem, str(error))
+                    self.progress.failed(name, str(error))
                     return
                 baseline = self._replay(video, track, clip, [FIFO] * len(clip))
             write_unit(out, self._unit(video, track, clip, method, seed, baseline))
-            write_derived(out, read_units(out, self.setting))
+            derive(out, self.setting)
             self.report.done.append(path.stem)
-            self.progress.done(path.stem, time.perf_counter() - start)
+            self.progress.done(name, time.perf_counter() - start)
 
     def _unit(
         self,
@@ -270,7 +239,7 @@ class _Run:
         if len(clip) - 1 <= self.setting.slots:
             return Found(np.zeros(0, np.int64), 0.0, 0.0, (), Counts())
         rules, batch = self.settings.rules, self.settings.batch
-        sim = Simulator(clip, fast(self.backbone), rules, batch=batch)
+        sim = Simulator(clip, self.fast, rules, batch=batch)
         return search(sim, method, self.setting.budget, seed, self.progress.frame)
 
     def _replay(self, video: Sequence, track: ObjectTrack, clip: Clip, actions: list[int]) -> float:
@@ -283,4 +252,4 @@ class _Run:
             slots=self.setting.slots,
         )
         file = self.setting.file([decisions])
-        return replayed(self.backbone, video, track, clip.features, file)
+        return tracked_quality(self.backbone, clip, Replay(recorded=file))

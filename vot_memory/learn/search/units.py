@@ -89,8 +89,8 @@ class Unit(BaseModel):
 
     @property
     def label(self) -> str:
-        """Name of the object's curve: the video's, where it is the only one."""
-        return self.sequence if self.objects == 1 else f"{self.sequence}/{self.object}"
+        """Name of the object's curve."""
+        return label(self.sequence, self.object, self.objects)
 
     def decisions(self, *, fifo: bool = False) -> Decisions:
         """As a replay file has them, or FIFO's instead."""
@@ -103,6 +103,11 @@ class Unit(BaseModel):
             num_frames=self.num_frames,
             slots=self.setting.slots,
         )
+
+
+def label(sequence: str, name: str, objects: int) -> str:
+    """Name of one of so many objects of a video: the video's, where it is the only one."""
+    return sequence if objects == 1 else f"{sequence}/{name}"
 
 
 def recorded(
@@ -130,9 +135,9 @@ def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
     Raises:
         InputError: a file is damaged, or its setting is not the given one.
     """
-    paths = [path for path in (out / "runs").glob("*.json") if not path.name.startswith(".")]
-    units = [_read(path) for path in sorted(paths)]
-    for path, unit in zip(sorted(paths), units, strict=True):
+    paths = _paths(out)
+    units = [_read(path) for path in paths]
+    for path, unit in zip(paths, units, strict=True):
         wanted = setting or units[0].setting
         if differs := [n for n in Setting.model_fields if _at(unit, n) != getattr(wanted, n)]:
             name = differs[0]
@@ -141,6 +146,17 @@ def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
                 f"{getattr(wanted, name)}: give another --out, or the same setting."
             )
     return sorted(units, key=lambda u: (u.sequence, u.object, u.method, u.seed))
+
+
+def derive(out: Path, setting: Setting) -> None:
+    """Bring curves.csv and replay.json up to date, also beside other processes.
+
+    Whoever finds a new unit after writing writes again, so whoever writes last has seen them all.
+    """
+    seen: list[Path] = []
+    while (paths := _paths(out)) != seen:
+        seen = paths
+        write_derived(out, read_units(out, setting))
 
 
 def write_derived(out: Path, units: list[Unit]) -> None:
@@ -168,6 +184,11 @@ def _by_object(units: list[Unit]) -> Iterable[list[Unit]]:
     for unit in units:
         groups.setdefault((unit.sequence, unit.object), []).append(unit)
     return groups.values()
+
+
+def _paths(out: Path) -> list[Path]:
+    paths = (out / "runs").glob("*.json")
+    return sorted(path for path in paths if not path.name.startswith("."))  # under construction
 
 
 def _at(unit: Unit, name: str) -> object:
