@@ -24,6 +24,8 @@ class FitSettings:
     Attributes:
         width, heads, layers: of the network.
         steps: of AdamW. batch: states of a step. lr: falls to 0 along a cosine. decay: of weights.
+        noise: on features, in their standard deviations; states of one video are much alike, and
+            without it a network learns the videos by heart.
         smoothing: of the teacher's decisions, over all actions.
         advantage: weight of rollout advantages beside the teacher's decisions.
         unit: advantage, in Q, that weighs as much as one state's teacher.
@@ -34,9 +36,10 @@ class FitSettings:
     heads: Annotated[int, Field(ge=1)] = 4
     layers: Annotated[int, Field(ge=1)] = 2
     steps: Annotated[int, Field(ge=1)] = 1000
-    batch: Annotated[int, Field(ge=1)] = 256
+    batch: Annotated[int, Field(ge=1)] = 128
     lr: Annotated[float, Field(gt=0)] = 2e-3
-    decay: Annotated[float, Field(ge=0)] = 1e-2
+    decay: Annotated[float, Field(ge=0)] = 0.1
+    noise: Annotated[float, Field(ge=0)] = 0.7
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     advantage: Annotated[float, Field(ge=0)] = 1.0
     unit: Annotated[float, Field(gt=0)] = 0.02
@@ -104,15 +107,21 @@ def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> 
     optimizer = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
     branched = data.branched if settings.advantage else data.branched[:0]
+    spread = settings.noise * tokens.flatten(0, 1).std(0)
+
+    def noisy(rows: Tensor) -> Tensor:
+        given = tokens[rows]
+        return given + spread * torch.randn(given.shape, generator=drawn)
+
     network.train()
     for step in range(settings.steps):
         rows = torch.randint(len(tokens), (settings.batch,), generator=drawn)
         loss = F.cross_entropy(
-            network(tokens[rows]), data.teacher[rows], label_smoothing=settings.smoothing
+            network(noisy(rows)), data.teacher[rows], label_smoothing=settings.smoothing
         )
         if len(branched):
             rows = branched[torch.randint(len(branched), (settings.batch,), generator=drawn)]
-            chosen = _among(network(tokens[rows]), data.tried[rows])
+            chosen = _among(network(noisy(rows)), data.tried[rows])
             expected = (chosen * data.worth[rows]).sum(1).mean()
             loss = loss - settings.advantage * expected / settings.unit
         if not bool(torch.isfinite(loss)):
