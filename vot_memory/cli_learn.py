@@ -68,10 +68,10 @@ def search_command(
 
     settings = SearchSettings(
         split=split,
-        methods=tuple(method),
+        methods=tuple(dict.fromkeys(method)),
         budget=budget,
         out=out,
-        seeds=tuple(seed or (0,)),
+        seeds=tuple(dict.fromkeys(seed or [0])),
         videos=tuple(video or ()),
         limit=limit,
         shard=shard,
@@ -152,7 +152,7 @@ def train(
             chosen.sequences,
             out,
             recipe,
-            seeds=tuple(seed or (0,)),
+            seeds=tuple(dict.fromkeys(seed or [0])),
             rules=_rules(slots, rows, pointers),
             shard=shard,
             progress=progress,
@@ -186,10 +186,12 @@ def study(
         bool, typer.Option("--absent", help="ceilings: it also stores frames rightly left empty.")
     ] = False,
     method: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Method of search; repeat.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Method of search; repeat. Default: mutate."),
     ] = None,
     budget: Annotated[
-        list[int] | None, typer.Option(metavar="N", help="Forward passes of a search; repeat.")
+        list[int] | None,
+        typer.Option(metavar="N", help="Forward passes of a search; repeat. Default: 2000."),
     ] = None,
     seed: Seeds = None,
     model: opt.Model = None,
@@ -213,7 +215,7 @@ def study(
         causal=Causal(bound, absent),
         methods=tuple(method or ("mutate",)),
         budgets=tuple(budget or (2000,)),
-        seeds=tuple(seed or (0,)),
+        seeds=tuple(dict.fromkeys(seed or [0])),
         limit=limit,
         model=model,
         checkpoint=checkpoint,

@@ -37,12 +37,24 @@ def test_a_study_that_is_stopped_keeps_the_videos_before(tmp_path: Path) -> None
     assert path.read_text().splitlines()[2:] == ["a,fifo,0.500000"]
 
 
+def test_videos_that_another_process_adds_meanwhile_stay(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+
+    def study(name: str) -> list[tuple[str, str, float]]:
+        complete_table(path, "nano", COLUMNS, ["b"], lambda name: [(name, "fifo", 0.25)])
+        return [(name, "fifo", 0.5)]
+
+    rows = complete_table(path, "nano", COLUMNS, ["a"], study)
+    assert rows == [["a", "fifo", "0.500000"], ["b", "fifo", "0.250000"]]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("# other\nsequence,policy,Q\n", "made by another setting"),
         ("# nano\nsequence,Q\n", "does not hold sequence, policy, Q"),
         ("# nano\n", "does not hold"),
+        ("# nano\nsequence,policy,Q\nb,fifo\n", "is damaged in line 3"),
     ],
 )
 def test_another_file_is_not_overwritten(tmp_path: Path, content: str, words: str) -> None:

@@ -1,13 +1,13 @@
-"""How well decisions could do, with more and more knowledge that a tracker does not have.
+"""How well decisions, and parts of the tracker, could do with knowledge that a tracker lacks.
 
-hindsight   best found: knows the future and the truth; a lower bound of the best decisions
 causal      stores a frame if its own overlap with the truth is above a bound, replaces the oldest
-fifo        SAM 2's rule, and whatever else is deployable
+fifo        SAM 2's rule
 choice      FIFO, with the best of the three masks by truth
 memory      FIFO, with the true masks written to memory
 both        FIFO, with both
 
-The first three differ in decisions, the last three in the tracker's parts: kept apart by name.
+The first two differ in decisions, the last three in the tracker's parts: kept apart by name. Above
+them stands what search finds (`hindsight`), which knows the future too.
 """
 
 from __future__ import annotations
@@ -72,8 +72,6 @@ def ceilings(
     clip: Clip,
     backbone: Backbone,
     rule: Causal,
-    *,
-    hindsight: float | None = None,
     rules: Rules | None = None,
 ) -> list[Ceiling]:
     """All ceilings of one object.
@@ -81,13 +79,11 @@ def ceilings(
     Args:
         clip: the object.
         backbone: the model.
-        rules: of the bank.
         rule: the causal rule, chosen elsewhere.
-        hindsight: best Q found by search; None leaves it out.
+        rules: of the bank.
     """
     plain = Simulator(clip, backbone, rules)
-    quality = {} if hindsight is None else {"hindsight": hindsight}
-    quality["causal"] = float(causal(plain, [rule])[0])
+    quality = {"causal": float(causal(plain, [rule])[0])}
     for name, privilege in (
         ("fifo", Privilege()),
         ("choice", Privilege(choice=True)),

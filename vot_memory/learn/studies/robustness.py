@@ -52,12 +52,12 @@ def perturbed_qualities(
     *,
     draws: int = 3,
 ) -> Iterator[tuple[str, str, int, str, float]]:
-    """Clean Q of found decisions and of FIFO, at batch 1.
+    """Clean Q of found decisions and of FIFO, in the simulator at batch 1.
 
     Args:
         sequence: the video; its first object.
         actions: int64 [num_decisions], as search found them.
-        exact: the model they were found on. other: the same in another precision.
+        exact: the model they were found on.
         other: the same weights in another precision.
         rules: how the bank is read.
         draws: how often frames are drawn for each share.

@@ -10,20 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.backbone import Backbone
+from vot_memory.bank import Source
+from vot_memory.building import check_writable
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError, unknown
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.ppo_videos import tracked_quality
+from vot_memory.learn.search import METHODS
 from vot_memory.learn.search.ceilings import Causal, ceilings
 from vot_memory.learn.simulator import Rules
-from vot_memory.learn.studies import calibration, robustness
-from vot_memory.learn.studies import rules as readings
+from vot_memory.learn.studies import calibration, readings, robustness
 from vot_memory.learn.studies.table import Row, complete_table
+from vot_memory.learn.tracked import tracked_quality
 from vot_memory.models import load_model
-from vot_memory.policies.replay import Replay, ReplayConfig, ReplayFile
+from vot_memory.policies.replay import Replay, ReplayConfig
 from vot_memory.registry import load_policy
+from vot_memory.setting import check_length, check_setting
 
 CEILINGS = ("sequence", "ceiling", "Q")
 
@@ -65,6 +68,9 @@ class StudySettings:
             raise InputError(
                 f"Study {self.name} needs what search found: give --found OUT/replay.json."
             )
+        for method in self.methods:
+            if method not in METHODS:
+                raise unknown("method", method, METHODS)
 
 
 class Study:
@@ -74,7 +80,8 @@ class Study:
         self.settings = settings
         self.split = load_split(settings.split, limit=settings.limit, data=settings.data)
         self.exact = self._model("auto")
-        self.found = None if settings.found is None else _recorded(settings.found)
+        found = settings.found
+        self.replay = None if found is None else Replay(ReplayConfig(found))
 
     def _model(self, dtype: str) -> Backbone:
         s = self.settings
@@ -84,19 +91,20 @@ class Study:
 
     def ceilings(self, video: Sequence) -> Iterator[Row]:
         """Q of everything that knows more than a tracker, and of trackers."""
+        assert self.replay is not None  # noqa: S101 - settings see to it
         clip = load_clip(self.exact, video)
         policies = {name: load_policy(name) for name in self.settings.policies}
-        policies["hindsight"] = Replay(ReplayConfig(self.settings.found or Path()))
+        policies["hindsight"] = self.replay
         for name, policy in policies.items():
             yield video.name, name, tracked_quality(self.exact, clip, policy)
-        for row in ceilings(clip, fast(self.exact), self.settings.causal):
-            yield row.sequence, row.ceiling, row.quality
+        for row in ceilings(clip, fast(self.exact), self.settings.causal, self._rules(self.replay)):
+            if row.ceiling not in policies:
+                yield row.sequence, row.ceiling, row.quality
 
     def robustness(self, video: Sequence) -> Iterator[Row]:
         """Q of what was found when the video or the precision changes."""
-        assert self.found is not None  # noqa: S101 - settings see to it
-        actions = self._actions(self.found, video)
-        rules = Rules(self.found.slots, self.found.rows, self.found.pointers)
+        assert self.replay is not None  # noqa: S101 - settings see to it
+        actions, rules = self._actions(self.replay, video), self._rules(self.replay)
         other = self._model("bfloat16")
         yield from robustness.perturbed_qualities(video, actions, self.exact, other, rules)
 
@@ -111,17 +119,26 @@ class Study:
         """Q of FIFO and of what is found, for each way to read the bank."""
         s, model = self.settings, fast(self.exact)
         clip = load_clip(model, video)
-        yield from readings.rule_qualities(
+        yield from readings.reading_qualities(
             clip, model, method=s.methods[0], budget=s.budgets[0], seed=s.seeds[0]
         )
 
-    def _actions(self, found: ReplayFile, video: Sequence) -> NDArray[np.int64]:
+    def _rules(self, replay: Replay) -> Rules:
+        found = replay.recorded
+        return Rules(found.slots, found.rows, found.pointers)
+
+    def _actions(self, replay: Replay, video: Sequence) -> NDArray[np.int64]:
+        """What was found for the first object; refused as policy `replay` refuses it."""
+        found, name, place = replay.recorded, video.objects[0].id, replay.config.file
+        source = Source(video.name, (name,), self.exact.name, self.exact.image_size)
+        check_setting(place, "recorded", found, source, self.exact.num_maskmem)
         for track in found.tracks:
-            if (track.sequence, track.object) == (video.name, video.objects[0].id):
+            if (track.sequence, track.object) == (video.name, name):
+                check_length(place, "recorded", video.name, track.num_frames, len(video))
                 return np.array(track.actions[:-1], np.int64)  # the last one changes nothing
         raise InputError(
-            f"{self.settings.found} has no decisions for object {video.objects[0].id!r} of "
-            f"sequence {video.name!r}: search this video, or study fewer."
+            f"{place} has no decisions for object {name!r} of sequence {video.name!r}: search this "
+            "video, or study fewer."
         )
 
 
@@ -138,8 +155,13 @@ def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line
 
     Raises:
         InputError: names, files, weights or data that do not exist or fit.
+        OSError: the table cannot be written.
     """
+    check_writable(settings.out)
     study = Study(settings)
+    for video in study.split.sequences:
+        if not video.objects:
+            raise InputError(f"Sequence {video.name} has no annotated object: leave it out.")
     columns, rows = STUDIES[settings.name]
     videos = {video.name: video for video in study.split.sequences}
     complete_table(
@@ -159,13 +181,8 @@ def _setting(study: Study) -> str:
     if s.name in ("calibration", "readings"):
         parts += [f"{'/'.join(s.methods)} at {'/'.join(map(str, s.budgets))} passes"]
         parts += [f"seeds {'/'.join(map(str, s.seeds))}"]
-    elif study.found is not None:
-        best = Replay(ReplayConfig(s.found or Path())).fingerprint()["file_sha256"]
-        parts += [f"decisions {best[:12]}"]
+    elif study.replay is not None:
+        parts += [f"decisions {study.replay.fingerprint()['file_sha256'][:12]}"]
     if s.name == "ceilings":
         parts += [f"causal above {s.causal.bound:g}" + " or empty" * s.causal.absent, *s.policies]
     return f"{s.name}: {', '.join(parts)}"
-
-
-def _recorded(path: Path) -> ReplayFile:
-    return Replay(ReplayConfig(path)).recorded

@@ -38,12 +38,13 @@ def complete_table(
     Raises:
         InputError: the file was made by another setting, or is no such table.
     """
-    rows = _read(path, setting, columns) if path.exists() else []
-    done = {row[0] for row in rows}
+    rows = _read(path, setting, columns)
     for name in videos:
-        if name in done:
+        if name in {row[0] for row in rows}:
             continue
-        rows += [_text(row) for row in study(name)]
+        new = [_text(row) for row in study(name)]
+        rows = _read(path, setting, columns)  # again: another process may have added its own
+        rows = [row for row in rows if row[0] != name] + new
         rows.sort(key=lambda row: _place(videos, row[0]))
         _write(path, setting, columns, rows)
         tell(f"{name}: {path}")
@@ -69,7 +70,12 @@ def _write(path: Path, setting: str, columns: Sequence[str], rows: list[list[str
 
 
 def _read(path: Path, setting: str, columns: Sequence[str]) -> list[list[str]]:
-    first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    if not path.exists():
+        return []
+    try:
+        first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no table of text: name another file.") from error
     if first != f"# {setting}":
         raise InputError(
             f"{path} was made by another setting ({first.removeprefix('# ')}), this is {setting}: "
@@ -78,4 +84,7 @@ def _read(path: Path, setting: str, columns: Sequence[str]) -> list[list[str]]:
     rows = list(csv.reader(io.StringIO(rest)))
     if not rows or rows[0] != list(columns):
         raise InputError(f"{path} does not hold {', '.join(columns)}: name another file.")
+    short = next((i for i, row in enumerate(rows, 2) if len(row) != len(columns)), None)
+    if short is not None:
+        raise InputError(f"{path} is damaged in line {short}: delete it and study again.")
     return rows[1:]

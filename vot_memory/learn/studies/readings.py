@@ -18,7 +18,7 @@ from vot_memory.learn.simulator import Rules, Simulator
 COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
 
 
-def rule_qualities(
+def reading_qualities(
     clip: Clip, backbone: Backbone, *, method: str, budget: int, seed: int, slots: int = 7
 ) -> Iterator[tuple[str, str, str, str, int, float]]:
     """Clean Q of FIFO and of the best found, for each way to read the bank.
@@ -40,5 +40,4 @@ def rule_qualities(
         fifo = float(simulator.quality(simulator.play(simulator.fifo()))[0])
         yield clip.sequence, rows, pointers, "fifo", simulator.counts.passes, fifo
         found = search(simulator, method, budget, seed)
-        passes = simulator.counts.passes
-        yield clip.sequence, rows, pointers, "best-found", passes, float(found.quality)
+        yield clip.sequence, rows, pointers, "best-found", found.counts.passes, found.quality
