@@ -1,0 +1,168 @@
+"""Commands that search and learn: what they refuse, how they stop, and once from end to end."""
+
+import json
+import re
+
+import pytest
+
+SMOKE = ("--split", "synth-smoke", "--limit", "1")
+SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
+TRAIN = ("train", "--method", "ppo", *SMOKE, "--iterations", "2", "--samples", "60")
+
+
+def test_help_names_the_commands(vot):
+    said = vot("--help").out
+    for command in ("search", "train", "study"):
+        assert f"\n  {command} " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--method", "bem"), "Unknown method 'bem': did you mean 'beam'"),
+        (("--split", "synth-smok"), "Unknown split 'synth-smok'"),
+        (("--video", "none"), "Unknown video 'none': known are synth-dev-00048"),
+        (("--budget", "20"), "20 forward passes does not pay for one rollout .* at least 29"),
+        (("--rows", "age"), "Unknown rows 'age': known are offset, rank"),
+        (("--pointers", "all"), "Unknown pointers 'all': known are bank, recent"),
+        (("--shard", "3/2"), "--shard 3/2 is not i/n"),
+    ],
+)
+def test_search_refuses(refuses, words, says):
+    assert_says(refuses(*SEARCH, "--out", "found", *words), says)
+
+
+def test_a_place_of_results_that_is_a_file_is_refused(refuses, tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert "file/runs cannot be" in refuses(*SEARCH, "--out", "file")
+    assert "file/seed0 cannot be" in refuses(*TRAIN, "--out", "file")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--method", "pro"), "Unknown method 'pro': did you mean 'ppo'"),
+        (("--video", "none"), "Unknown video 'none'"),
+        (("--slots", "15"), "15 slots are numbered by rank, the model has 7"),
+        (("--slots", "15", "--rows", "age"), "Unknown rows 'age'"),
+        (("--shard", "0/2"), "--shard 0/2 is not i/n"),
+    ],
+)
+def test_train_refuses(refuses, words, says):
+    assert_says(refuses(*TRAIN, "--out", "agents", *words), says)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("celings",), "Unknown study 'celings': did you mean 'ceilings'"),
+        (("ceilings",), "Study ceilings needs what search found: give --found"),
+        (("robustness", "--found", "none.json"), r"Cannot read the replay file none\.json"),
+        (("readings", "--method", "bem"), "Unknown method 'bem'"),
+        (("readings", "--budget", "5"), "5 forward passes does not pay for one rollout"),
+    ],
+)
+def test_study_refuses(refuses, words, says):
+    assert_says(refuses("study", *words, *SMOKE, "--out", "study.csv"), says)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({}, "no decisions for object '1' of sequence 'synth-dev-00048': search this video"),
+        ({"model": "other"}, "recorded with model other, this run has nano@"),
+        ({"image_size": 512}, "recorded with image size 512, this run has 128"),
+    ],
+)
+def test_study_refuses_decisions_of_another_setting(refuses, tmp_path, content, says):
+    from vot_memory.models import load_model
+
+    own = {"model": load_model("nano", device="cpu").name, "image_size": 128, "tracks": []}
+    (tmp_path / "found.json").write_text(json.dumps(own | content))
+    said = refuses("study", "robustness", *SMOKE, "--found", "found.json", "--out", "study.csv")
+    assert says in said
+
+
+@pytest.mark.parametrize("words", [("--seed", "-1"), ("--slots", "1"), ("--batch", "0")])
+def test_numbers_out_of_range_are_usage_errors(vot, words):
+    result = vot(*SEARCH, "--out", "found", *words)
+    assert result.code == 2
+    assert words[0] in result.err
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("vot_memory.learn.search.run.run_search", (*SEARCH, "--out", "found")),
+        ("vot_memory.learn.ppo_videos.run_ppo", (*TRAIN, "--out", "agents")),
+        ("vot_memory.learn.studies.run.run_study", ("study", "readings", *SMOKE, "--out", "a.csv")),
+    ],
+)
+def test_stopping_says_how_to_go_on(vot, monkeypatch, place, words):
+    def stop(*_, **__):
+        raise KeyboardInterrupt("Stopped: give the same command again to go on.")
+
+    monkeypatch.setattr(place, stop)
+    result = vot(*words)
+    assert result.code == 130
+    assert result.err.strip() == "Stopped: give the same command again to go on."
+
+
+@pytest.mark.e2e
+def test_search_replay_study_and_report(vot, tmp_path):
+    found = ("--found", "found/replay.json")
+    result = vot(*SEARCH, "--method", "mutate", "--out", "found")
+    assert result.code == 0
+    assert "[2/2] synth-dev-00048 mutate seed 0: 60 passes, " in result.err
+    assert result.out == "searches: 2 done, 0 complete before, 0 failed; files are in found\n"
+    again = vot(*SEARCH, "--out", "found")
+    assert again.err == "1 search was complete already\n"
+
+    replay = ("--policy", "replay", "--set", "replay.file=found/replay.json")
+    assert vot("run", "--policy", "fifo", *replay, *SMOKE, "--out", "runs").code == 0
+    for name, words in (
+        ("readings", ("--budget", "40")),
+        ("calibration", ("--budget", "30")),
+        ("ceilings", (*found, "--policy", "sam3")),
+        ("robustness", found),
+    ):
+        made = vot("study", name, *SMOKE, *words, "--out", f"{name}.csv")
+        assert made.out.endswith(f"Table: {name}.csv\n"), made.err
+    ceilings = [line.split(",") for line in (tmp_path / "ceilings.csv").read_text().splitlines()]
+    assert [row[1] for row in ceilings[2:]] == [
+        *("sam3", "hindsight", "causal", "fifo", "choice", "memory", "both"),
+    ]
+    quality = {row[1]: float(row[2]) for row in ceilings[2:]}
+    assert quality["hindsight"] >= quality["fifo"] - 1e-6
+
+    report = vot(
+        *("report", "--results", "runs", "--out", "report", "--curves", "found/curves.csv"),
+        *("--study", "ceilings.csv", "--study", "robustness.csv"),
+    )
+    assert report.code == 0, report.err
+    assert "replay" in report.out
+
+
+@pytest.mark.e2e
+def test_train_and_run_agents(vot, refuses, tmp_path):
+    result = vot(*TRAIN, "--out", "agents")
+    assert result.code == 0
+    assert "[1/1] synth-dev-00048: 2 iterations, " in result.err
+    assert result.out == "agents/seed0/synth-dev-00048-1/result.json\n"
+    assert vot(*TRAIN, "--out", "agents").err == "1 training was complete already\n"
+    assert "differs in iterations" in refuses(*TRAIN, "--iterations", "3", "--out", "agents")
+
+    play = ("run", "--policy", "sam2rl", "--set", "sam2rl.agents=agents", *SMOKE)
+    assert vot(*play, "--out", "runs").code == 0
+    other = vot(*play, "--image-size", "256", "--out", "runs")
+    assert other.code == 1
+    assert "was trained with image size 128, this run has 256" in other.err
+
+    agent = tmp_path / "agents" / "seed0" / "synth-dev-00048-1" / "agent.safetensors"
+    agent.write_bytes(agent.read_bytes()[:3000])
+    assert "agent.safetensors is not an agent" in refuses(*play, "--out", "runs")
+
+
+def assert_says(said, expected):
+    """The sentence holds a pattern."""
+    assert re.search(expected, said), said
