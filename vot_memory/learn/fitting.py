@@ -111,6 +111,8 @@ def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> 
 
     def noisy(rows: Tensor) -> Tensor:
         given = tokens[rows]
+        if not settings.noise:
+            return given
         return given + spread * torch.randn(given.shape, generator=drawn)
 
     network.train()
