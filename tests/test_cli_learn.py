@@ -109,7 +109,9 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch, place, words):
 
 
 @pytest.mark.e2e
-def test_search_replay_study_and_report(vot, tmp_path):
+def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
+    windows = ((3, 3),)  # slots and decisions; the study's own take minutes
+    monkeypatch.setattr("vot_memory.learn.studies.calibration.SIZES", windows)
     found = ("--found", "found/replay.json")
     result = vot(*SEARCH, "--method", "mutate", "--out", "found")
     assert result.code == 0
@@ -132,6 +134,10 @@ def test_search_replay_study_and_report(vot, tmp_path):
     assert [row[1] for row in ceilings[2:]] == [
         *("sam3", "hindsight", "causal", "fifo", "choice", "memory", "both"),
     ]
+    calibration = (tmp_path / "calibration.csv").read_text().splitlines()
+    _, slots, decisions, *_, best, optimum, fifo = calibration[2].split(",")
+    assert (slots, decisions) == ("3", "3")
+    assert float(fifo) <= float(best) <= float(optimum)
     quality = {row[1]: float(row[2]) for row in ceilings[2:]}
     assert quality["hindsight"] >= quality["fifo"] - 1e-6
 

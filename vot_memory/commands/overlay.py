@@ -18,13 +18,13 @@ from vot_memory.commands.track import sigterm_as_ctrl_c
 from vot_memory.datasets.sequence import ObjectTrack, Sequence
 from vot_memory.datasets.splits import Split
 from vot_memory.errors import InputError, unknown
+from vot_memory.progress import Progress, tracking
 from vot_memory.reports.pictures.grid import Grid, Panel
 from vot_memory.reports.pictures.overlay import OverlayWriter
 from vot_memory.results import RunFolder, by_setting
 from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
-    from vot_memory.progress import Progress
 
 _SETTING = ("model", "image_size", "dtype", "protocol", "prompt", "non_overlap")
 _NAMED = 3  # sequences that an error names of a split
@@ -134,10 +134,11 @@ def _overlay(request: Request, progress: Progress) -> list[str]:
     remove_stale(request.out)
     grid = Grid(sequence, tracks, _make_panels(runs, sequence, tracks))
     start = time.perf_counter()
+    frames = len(sequence)
     with progress.start(1):
-        progress.unit(sequence.name, len(runs), len(sequence))
+        progress.unit(sequence.name, tracking(frames, len(runs)), frames)
         with writer:
-            for t in range(len(sequence)):
+            for t in range(frames):
                 writer.write(grid.draw(t))
                 progress.frame(t + 1)
         progress.done(sequence.name, time.perf_counter() - start)
