@@ -112,6 +112,7 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch, place, words):
 def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
     windows = ((3, 3),)  # slots and decisions; the study's own take minutes
     monkeypatch.setattr("vot_memory.learn.studies.calibration.SIZES", windows)
+    monkeypatch.setattr("vot_memory.learn.studies.robustness.DROPS", (0.1,))
     found = ("--found", "found/replay.json")
     result = vot(*SEARCH, "--method", "mutate", "--out", "found")
     assert result.code == 0

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,8 +22,6 @@ from vot_memory.reports.pictures.grid import Grid, Panel
 from vot_memory.reports.pictures.overlay import OverlayWriter
 from vot_memory.results import RunFolder, by_setting
 from vot_memory.run_labels import run_labels
-
-if TYPE_CHECKING:
 
 _SETTING = ("model", "image_size", "dtype", "protocol", "prompt", "non_overlap")
 _NAMED = 3  # sequences that an error names of a split
