@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from vot_memory.datasets.splits import load_split
+
 SMOKE = ("--split", "synth-smoke", "--limit", "1")
 SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
 TRAIN = ("train", "--method", "ppo", *SMOKE, "--iterations", "2", "--samples", "60")
@@ -46,10 +48,42 @@ def test_a_place_of_results_that_is_a_file_is_refused(refuses, tmp_path):
         (("--slots", "15"), "15 slots are numbered by rank, the model has 7"),
         (("--slots", "15", "--rows", "age"), "Unknown rows 'age'"),
         (("--shard", "0/2"), "--shard 0/2 is not i/n"),
+        (("--rounds", "2"), "Method ppo has no --rounds: leave it out"),
     ],
 )
 def test_train_refuses(refuses, words, says):
     assert_says(refuses(*TRAIN, "--out", "agents", *words), says)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--samples", "9"), "Method imitate has no --samples: leave it out"),
+        (("--shard", "1/2"), "Method imitate makes one policy"),
+        (("--seed", "1", "--seed", "2"), "Method imitate makes one policy"),
+        (("--split", "synth-val"), "synth-val has role val"),
+        (("--dev", "synth-test"), "synth-test has role test"),
+    ],
+)
+def test_imitation_refuses(refuses, words, says):
+    imitate = ("train", "--method", "imitate", *SMOKE, "--out", "policy")
+    assert_says(refuses(*imitate, *words), says)
+
+
+def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
+    asked = []
+
+    def train(backbone, sequences, dev, out, settings, **_):
+        asked.append((len(sequences), len(dev), settings))
+        return out / "policy.safetensors"
+
+    monkeypatch.setattr("vot_memory.learn.train.train_imitate", train)
+    options = ("--dev", "synth-smoke", "--rounds", "2", "--visits", "3", "--seed", "5")
+    result = vot("train", "--method", "imitate", *SMOKE, *options, "--out", "policy")
+    assert result.out == "policy/policy.safetensors\n"
+    ((videos, dev, settings),) = asked
+    assert (videos, dev) == (1, len(load_split("synth-smoke").sequences))
+    assert (settings.rounds, settings.videos, settings.seed, settings.fit.seed) == (2, 3, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +128,7 @@ def test_numbers_out_of_range_are_usage_errors(vot, words):
     ("place", "words"),
     [
         ("vot_memory.learn.search.run.run_search", (*SEARCH, "--out", "found")),
-        ("vot_memory.learn.ppo_videos.run_ppo", (*TRAIN, "--out", "agents")),
+        ("vot_memory.learn.train.run_ppo", (*TRAIN, "--out", "agents")),
         ("vot_memory.learn.studies.run.run_study", ("study", "readings", *SMOKE, "--out", "a.csv")),
     ],
 )

@@ -109,6 +109,16 @@ def train(
     samples: Annotated[
         int | None, typer.Option(min=1, help="ppo: decisions an iteration. Default: 16000.")
     ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(metavar="SPLIT", help="imitate: chooses the round. Default: synth-dev."),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="imitate: rounds of labels. Default: 4.")
+    ] = None,
+    visits: Annotated[
+        int | None, typer.Option(min=1, help="imitate: videos of a round. Default: 128.")
+    ] = None,
     seed: Seeds = None,
     video: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")
@@ -127,36 +137,33 @@ def train(
     threads: opt.Threads = None,
 ) -> None:
     """Train memory policies; what is interrupted goes on by the same command."""
-    from vot_memory.datasets.splits import load_split
-    from vot_memory.learn.ppo import Recipe
-    from vot_memory.learn.ppo_videos import run_ppo
-    from vot_memory.models import load_model
+    from vot_memory.learn.train import TrainSettings, run_training
     from vot_memory.runner import use_threads
 
-    if method not in ("ppo", "imitate"):
-        raise unknown("method", method, ("ppo", "imitate"))
-    use_threads(threads)
-    chosen = load_split(split, limit=limit, data=data).only(tuple(video or ()))
-    backbone = load_model(
-        model or chosen.default_model,
-        checkpoint,
+    settings = TrainSettings(
+        method=method,
+        split=split,
+        out=out,
+        iterations=iterations,
+        samples=samples,
+        dev=dev,
+        rounds=rounds,
+        visits=visits,
+        seeds=tuple(dict.fromkeys(seed or [0])),
+        videos=tuple(video or ()),
+        limit=limit,
+        shard=shard,
+        rules=_rules(slots, rows, pointers),
+        model=model,
+        checkpoint=checkpoint,
+        image_size=image_size,
         device=device,
         dtype=dtype,
-        image_size=image_size,
+        data=data,
     )
-    given = {"iterations": iterations, "samples": samples}
-    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    use_threads(threads)
     with _told() as progress:
-        results = run_ppo(
-            backbone,
-            chosen.sequences,
-            out,
-            recipe,
-            seeds=tuple(dict.fromkeys(seed or [0])),
-            rules=_rules(slots, rows, pointers),
-            shard=shard,
-            progress=progress,
-        )
+        results = run_training(settings, progress)
     for result in results:
         typer.echo(result)
 
@@ -250,5 +257,5 @@ def _told() -> "Iterator[Progress]":
     try:
         yield make_progress(make_console(stderr=True))
     except KeyboardInterrupt as stop:
-        typer.echo(f"\n{stop}", err=True)
+        typer.echo(str(stop) or "Stopped: give the same command again to go on.", err=True)
         raise typer.Exit(130) from None
