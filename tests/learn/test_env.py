@@ -206,6 +206,8 @@ def test_an_episode_begins_with_reset():
         ({"slots": 16, "video": 0, "rows": "age"}, "Unknown rows 'age'"),
         ({"pointers": "all"}, "Unknown pointers 'all'"),
         ({"observation": "pixels"}, "Unknown observation 'pixels'"),
+        ({"slot": 5}, "Unknown option 'slot': did you mean 'slots'"),
+        ({"batch": 0}, "A batch of 0 rows is none"),
         ({"split": "synth-smok"}, "did you mean synth-smoke"),
         ({"model": "nanny"}, "nanny"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -321,7 +322,9 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
-    for content in (b"", b"nothing", b"PK\x03\x04"):
+    foreign = io.BytesIO()
+    torch.save({"weights": torch.zeros(2)}, foreign)
+    for content in (b"", b"nothing", b"PK\x03\x04", foreign.getvalue()):
         (tmp_path / "state.pt").write_bytes(content)
         with pytest.raises(
             InputError, match=r"state\.pt is damaged: delete it to train from the st"

@@ -211,6 +211,9 @@ class _Game:
     def __init__(
         self, split: str | Path | Clip | Simulator, episodes: int, options: Options
     ) -> None:
+        for name in options:
+            if name not in Options.__annotations__:
+                raise unknown("option", name, Options.__annotations__)
         kind = options.get("observation", "index")
         if kind not in ("index", "features"):
             raise unknown("observation", kind, ("index", "features"))
@@ -271,6 +274,9 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
                 "This simulator keeps nothing to observe: make it with describe=features.describe."
             )
         return split
+    batch = options.get("batch", min(episodes, 32))
+    if batch < 1:
+        raise InputError(f"A batch of {batch} rows is none: give batch=1 or more.")
     model = options.get("model")
     if isinstance(split, Clip):
         if not isinstance(model, Backbone):
@@ -286,7 +292,7 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
         clip,
         model,
         _rules(options),
-        batch=options.get("batch", min(episodes, 32)),
+        batch=batch,
         describe=features.describe if options.get("observation") == "features" else None,
     )
 

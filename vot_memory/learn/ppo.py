@@ -316,10 +316,11 @@ class Training:
     def _resume(self, file: Path) -> None:
         try:
             state = torch.load(file, weights_only=True)
-        except (RuntimeError, EOFError, UnpicklingError) as error:
+            there = dict(state["identity"])
+        except (RuntimeError, EOFError, UnpicklingError, LookupError, TypeError) as error:
             raise InputError(f"{file} is damaged: delete it to train from the start.") from error
-        if state["identity"] != self._identity():
-            differs = [k for k, v in self._identity().items() if state["identity"].get(k) != v]
+        if there != self._identity():
+            differs = [k for k, v in self._identity().items() if there.get(k) != v]
             raise InputError(
                 f"{file.parent} holds a training that differs in {', '.join(differs)}: finish it "
                 "with its own options, or give another folder."
