@@ -1,0 +1,42 @@
+"""Decisions are played where they were made, and nowhere else."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from vot_memory.bank import Source
+from vot_memory.errors import InputError
+from vot_memory.setting import check_length, check_setting
+
+HERE = Source("clip", ("1",), "nano@1", 128)
+
+
+def own(**changes):
+    values = {"model": "nano@1", "image_size": 128, "slots": 7, "rows": "rank"}
+    return SimpleNamespace(**values | changes)
+
+
+@pytest.mark.parametrize("changes", [{}, {"slots": 2}, {"slots": 16, "rows": "offset"}])
+def test_its_own_setting_is_accepted(changes):
+    check_setting(Path("a.json"), "recorded", own(**changes), HERE, 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": "nano@2"}, r"a\.json was recorded with model nano@2, this run has nano@1: play"),
+        ({"image_size": 512}, "recorded with image size 512, this run has 128"),
+        ({"slots": 8}, r"a\.json numbers 8 slots by rank, the model has 7 temporal rows"),
+    ],
+)
+def test_another_setting_is_refused(changes, words):
+    with pytest.raises(InputError, match=words):
+        check_setting(Path("a.json"), "recorded", own(**changes), HERE, 7)
+
+
+def test_another_length_is_refused_where_both_are_known():
+    for recorded, length in ((12, 12), (None, 12), (12, 0), (12, -1)):
+        check_length(Path("a.json"), "trained", "clip", recorded, length)
+    with pytest.raises(InputError, match="trained on 12 frames of sequence 'clip', which has 11"):
+        check_length(Path("a.json"), "trained", "clip", 12, 11)
