@@ -50,7 +50,7 @@ class SearchSettings:
         model: None is the split's default. checkpoint: its weights.
         rules: of the bank. batch: rows of one forward pass.
         data: folder of published data sets.
-        image_size, device, dtype, compile: as `vot_memory.models.load_model` takes them.
+        image_size, device, dtype: as `vot_memory.models.load_model` takes them.
     """
 
     split: str
@@ -69,7 +69,6 @@ class SearchSettings:
     image_size: int | None = None
     device: str = "auto"
     dtype: str = "auto"
-    compile: bool = False
 
     def __post_init__(self) -> None:
         if not self.methods:
@@ -126,7 +125,6 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
         settings.checkpoint,
         device=settings.device,
         dtype=settings.dtype,
-        compile=settings.compile,
         image_size=settings.image_size,
     )
     settings.rules.check(backbone)
