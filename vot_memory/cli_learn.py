@@ -57,7 +57,7 @@ def search_command(
     data: opt.Data = None,
     threads: opt.Threads = None,
 ) -> None:
-    """Search for the best memory decisions of every video, by its ground truth.
+    """Search for the best memory decisions by ground truth.
 
     What is found tells how much a policy could gain. It is no tracker: it saw the answers. Play
     it by `run --policy replay --set file=OUT/replay.json`, draw it by `report --curves
@@ -136,7 +136,10 @@ def train(
     data: opt.Data = None,
     threads: opt.Threads = None,
 ) -> None:
-    """Train memory policies; what is interrupted goes on by the same command."""
+    """Train memory policies on videos with ground truth.
+
+    What is interrupted goes on by the same command.
+    """
     from vot_memory.learn.train import TrainSettings, run_training
     from vot_memory.runner import use_threads
 
@@ -208,7 +211,10 @@ def study(
     data: opt.Data = None,
     threads: opt.Threads = None,
 ) -> None:
-    """Study memory decisions, video by video; draw the tables by `report --study CSV`."""
+    """Study what memory decisions are worth, video by video.
+
+    Draw the tables by `report --study CSV`.
+    """
     from vot_memory.learn.search.ceilings import Causal
     from vot_memory.learn.studies.run import StudySettings, run_study
     from vot_memory.runner import use_threads
