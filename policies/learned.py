@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vot_memory import reading
-from vot_memory.errors import InputError
 from vot_memory.learn import features
 from vot_memory.learn.policy_file import load_learned
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.setting import check_model, check_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vot_memory.bank import Bank, Entry
     from vot_memory.candidates import Candidates
+
+_TRAIN_ONE = (
+    "train one for it and give --set learned.weights=FILE, or run it on what it was not trained "
+    "for by --set learned.other_model=true"
+)
 
 
 @dataclass(frozen=True)
@@ -76,23 +81,10 @@ class Learned(BasePolicy):
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
         """Refuse another model; describe the prompt."""
-        card, source = self.learned.card, entry.source
+        learned, source = self.learned, entry.source
         if source is not None and not self.config.other_model:
-            for what, own, there in (
-                ("model", card.model, source.model),
-                ("image size", card.image_size, source.image_size),
-            ):
-                if own != there:
-                    raise InputError(
-                        f"The learned policy was trained for {what} {own}, this run has {there}: "
-                        "train one for it and give --set learned.weights=FILE, or say by --set "
-                        "learned.other_model=true that it shall run on what it was not trained for."
-                    )
-        if card.rows == "rank" and card.slots > bank.num_maskmem:
-            raise InputError(
-                f"The learned policy numbers {card.slots} slots by rank, the model has "
-                f"{bank.num_maskmem} temporal rows: train one with fewer, or with rows by offset."
-            )
+            check_model(learned.path, "trained", learned.card, source, _TRAIN_ONE)
+        check_rows(learned.path, learned.card, bank.num_maskmem)
         area = entry.pixels / (16 * entry.feat.shape[-2] * entry.feat.shape[-1])
         described = features.describe_prompt(area, entry.iou, entry.obj, entry.ptr)
         seen = _sized(state["seen"], described)

@@ -43,15 +43,38 @@ def check_setting(place: Path, made: str, own: Setting, source: Source, num_mask
     Raises:
         InputError: weights or resolution differ, or slots by rank exceed the model's rows.
     """
+    check_model(place, made, own, source)
+    check_rows(place, own, num_maskmem)
+
+
+def check_model(
+    place: Path,
+    made: str,
+    own: Setting,
+    source: Source,
+    mend: str = "play it in its own setting",
+) -> None:
+    """Refuse other weights or another resolution; `mend` says what to do then.
+
+    Raises:
+        InputError: they differ.
+    """
     for what, there, here in (
         ("model", own.model, source.model),
         ("image size", own.image_size, source.image_size),
     ):
         if there != here:
             raise InputError(
-                f"{place} was {made} with {what} {there}, this run has {here}: play it in its own "
-                "setting."
+                f"{place} was {made} with {what} {there}, this run has {here}: {mend}."
             )
+
+
+def check_rows(place: Path, own: Setting, num_maskmem: int) -> None:
+    """Refuse a model that cannot number the slots.
+
+    Raises:
+        InputError: slots by rank exceed the model's temporal rows.
+    """
     if own.rows == "rank" and own.slots > num_maskmem:
         raise InputError(
             f"{place} numbers {own.slots} slots by rank, the model has {num_maskmem} temporal "

@@ -88,9 +88,18 @@ def _sequence(clip, masks):
 @pytest.mark.parametrize(
     ("card", "words"),
     [
-        ({"model": "other"}, "trained for model other, this run has model"),
-        ({"image_size": 256}, "trained for image size 256, this run has 128"),
-        ({"slots": 8}, "numbers 8 slots by rank, the model has 7 temporal rows"),
+        (
+            {"model": "other"},
+            r"policy\.safetensors was trained with model other, this run has model: train one",
+        ),
+        (
+            {"image_size": 256},
+            "trained with image size 256, this run has 128: .* learned.other_model=true",
+        ),
+        (
+            {"slots": 8},
+            r"policy\.safetensors numbers 8 slots by rank, the model has 7 temporal rows",
+        ),
     ],
 )
 def test_another_setting_is_refused(write, card, words):

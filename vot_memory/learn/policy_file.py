@@ -57,9 +57,11 @@ class LearnedPolicy:
     """A policy as it stands in a file.
 
     Attributes:
-        sha256: of the file's content. card: what it was trained on. network: in float32.
+        path: of the file. sha256: of its content. card: what it was trained on.
+        network: in float32.
     """
 
+    path: Path
     sha256: str
     card: PolicyCard
     network: SlotPointer
@@ -113,4 +115,4 @@ def load_learned(path: Path | None = None) -> LearnedPolicy:
         )
     if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise InputError(f"{place} holds weights that are not finite: train the policy again.")
-    return LearnedPolicy(digest, card, network.eval().requires_grad_(False))
+    return LearnedPolicy(place, digest, card, network.eval().requires_grad_(False))
