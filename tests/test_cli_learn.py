@@ -93,6 +93,8 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
         (("ceilings",), "Study ceilings needs what search found: give --found"),
         (("robustness", "--found", "none.json"), r"Cannot read the replay file none\.json"),
         (("readings", "--method", "bem"), "Unknown method 'bem'"),
+        (("readings", "--video", "none"), "Unknown video 'none': known are synth-dev-00048"),
+        (("readings", "--shard", "3/2"), "--shard 3/2 is not i/n"),
         (("readings", "--budget", "5"), "5 forward passes does not pay for one rollout"),
     ],
 )

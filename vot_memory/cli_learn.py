@@ -21,6 +21,7 @@ app = typer.Typer()
 Seeds = Annotated[
     list[int] | None, typer.Option("--seed", min=0, help="Seed; repeat for several. Default: 0.")
 ]
+Video = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")]
 Slots = Annotated[
     int, typer.Option(min=2, max=16, help="Memories of the bank, the prompt included.")
 ]
@@ -40,9 +41,7 @@ def search_command(
     ],
     out: Annotated[Path, typer.Option(help="Folder of what is found.")],
     seed: Seeds = None,
-    video: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")
-    ] = None,
+    video: Video = None,
     slots: Slots = 7,
     rows: Rows = "rank",
     pointers: Pointers = "recent",
@@ -120,9 +119,7 @@ def train(
         int | None, typer.Option(min=1, help="imitate: videos of a round. Default: 128.")
     ] = None,
     seed: Seeds = None,
-    video: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this video; repeat.")
-    ] = None,
+    video: Video = None,
     slots: Slots = 7,
     rows: Rows = "rank",
     pointers: Pointers = "recent",
@@ -204,10 +201,12 @@ def study(
         typer.Option(metavar="N", help="Forward passes of a search; repeat. Default: 2000."),
     ] = None,
     seed: Seeds = None,
+    video: Video = None,
     model: opt.Model = None,
     checkpoint: opt.Checkpoint = None,
     device: opt.Device = "auto",
     limit: opt.Limit = None,
+    shard: opt.Shard = "1/1",
     data: opt.Data = None,
     threads: opt.Threads = None,
 ) -> None:
@@ -229,7 +228,9 @@ def study(
         methods=tuple(method or ("mutate",)),
         budgets=tuple(budget or (2000,)),
         seeds=tuple(dict.fromkeys(seed or [0])),
+        videos=tuple(video or ()),
         limit=limit,
+        shard=shard,
         model=model,
         checkpoint=checkpoint,
         device=device,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from vot_memory.errors import InputError
+from vot_memory.learn.studies import table as table_module
 from vot_memory.learn.studies.table import complete_table
 
 COLUMNS = ("sequence", "policy", "Q")
@@ -46,6 +47,46 @@ def test_videos_that_another_process_adds_meanwhile_stay(tmp_path: Path) -> None
 
     rows = complete_table(path, "nano", COLUMNS, ["a"], study)
     assert rows == [["a", "fifo", "0.500000"], ["b", "fifo", "0.250000"]]
+
+
+def test_a_video_that_another_process_finishes_while_we_write_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, calls = tmp_path / "table.csv", table_module._write, []
+
+    def share(name: str) -> list[list[str]]:
+        rows = [(name, "fifo", 0.5)]
+        order = ["a", "b", "c"]
+        return complete_table(
+            path, "nano", COLUMNS, [name], lambda _: rows, order=order, shared=True
+        )
+
+    def interrupted(place: Path, *content: object) -> None:
+        if place == path and not calls:  # the other one ends after we read and before we write
+            calls.append(place)
+            share("a")
+        real(place, *content)
+
+    complete_table(path, "nano", COLUMNS, ["c"], lambda name: [(name, "fifo", 0.25)])
+    monkeypatch.setattr(table_module, "_write", interrupted)
+    rows = share("b")
+    assert rows == [["a", "fifo", "0.500000"], ["b", "fifo", "0.500000"], ["c", "fifo", "0.250000"]]
+    assert path.read_text().splitlines()[2:] == [",".join(row) for row in rows]
+
+
+def test_a_part_that_did_not_reach_the_table_is_not_studied_again(tmp_path: Path) -> None:
+    whole, path, asked = tmp_path / "whole.csv", tmp_path / "table.csv", []
+
+    def study(name: str) -> list[tuple[str, str, float]]:
+        asked.append(name)
+        return [(name, "fifo", 0.5)]
+
+    for place in (whole, path):
+        complete_table(place, "nano", COLUMNS, ["a", "b"], study, shared=True)
+    path.unlink()  # killed between the two
+    complete_table(path, "nano", COLUMNS, ["a", "b"], study, shared=True)
+    assert asked == ["a", "b"] * 2
+    assert path.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from vot_memory.learn.tracked import tracked_quality
 from vot_memory.models import load_model
 from vot_memory.policies.replay import Replay, ReplayConfig
 from vot_memory.registry import load_policy
+from vot_memory.runner import parse_shard, share
 from vot_memory.setting import check_length, check_setting
 
 CEILINGS = ("sequence", "ceiling", "Q")
@@ -42,7 +43,9 @@ class StudySettings:
         policies: what is deployed, for ceilings.
         causal: rule that knows the current frame's truth, for ceilings.
         methods, budgets, seeds: of search, for calibration; readings take the first of each.
-        limit: the first so many videos. model, checkpoint, device: as `load_model` takes them.
+        limit: the first so many videos. shard: "i/n" of them; processes may share `out`.
+        videos: names; none means all.
+        model, checkpoint, device: as `load_model` takes them.
         data: folder of published data sets.
     """
 
@@ -56,6 +59,8 @@ class StudySettings:
     budgets: tuple[int, ...] = (2000,)
     seeds: tuple[int, ...] = (0,)
     limit: int | None = None
+    shard: str = "1/1"
+    videos: tuple[str, ...] = ()
     model: str | None = None
     checkpoint: Path | None = None
     device: str = "auto"
@@ -71,6 +76,7 @@ class StudySettings:
         for method in self.methods:
             if method not in METHODS:
                 raise unknown("method", method, METHODS)
+        parse_shard(self.shard)
 
 
 class Study:
@@ -159,11 +165,12 @@ def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line
     """
     check_writable(settings.out)
     study = Study(settings)
-    for video in study.split.sequences:
+    todo = share(study.split.only(settings.videos).sequences, settings.shard)
+    for video in todo:
         if not video.objects:
             raise InputError(f"Sequence {video.name} has no annotated object: leave it out.")
     columns, rows = STUDIES[settings.name]
-    videos = {video.name: video for video in study.split.sequences}
+    videos = {video.name: video for video in todo}
     complete_table(
         settings.out,
         _setting(study),
@@ -171,6 +178,8 @@ def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line
         list(videos),
         lambda name: rows(study, videos[name]),
         tell,
+        order=[video.name for video in study.split.sequences],
+        shared=bool(settings.videos) or settings.shard != "1/1",
     )
     return settings.out
 

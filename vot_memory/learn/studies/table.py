@@ -1,10 +1,15 @@
-"""A CSV that grows by whole videos: what is complete is not computed again."""
+"""A CSV that grows by whole videos: what is complete is not computed again.
+
+Processes that share a table leave the rows of each video in `TABLE.parts`, and make the table from
+these: were each to add its own, two that write at once would lose a video.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vot_memory.building import write_atomically
@@ -20,6 +25,9 @@ def complete_table(
     videos: Sequence[str],
     study: Callable[[str], Iterable[Row]],
     tell: Callable[[str], None] = lambda line: None,
+    *,
+    order: Sequence[str] | None = None,
+    shared: bool = False,
 ) -> list[list[str]]:
     """Add the rows of every video that the table lacks.
 
@@ -28,9 +36,11 @@ def complete_table(
             what setting it was made.
         setting: that line.
         columns: names of the columns.
-        videos: names, in the order of the table.
+        videos: names of those to study.
         study: rows of a video.
         tell: is told what was added.
+        order: names in the order of the table; None is that of `videos`.
+        shared: other processes study other videos at the same time.
 
     Returns:
         All rows, as text.
@@ -38,21 +48,68 @@ def complete_table(
     Raises:
         InputError: the file was made by another setting, or is no such table.
     """
-    rows = _read(path, setting, columns)
+    table = _Table(path, setting, columns, videos if order is None else order)
+    rows = table.joined() if shared else table.read()
     for name in videos:
         if name in {row[0] for row in rows}:
             continue
         new = [_text(row) for row in study(name)]
-        rows = _read(path, setting, columns)  # again: another process may have added its own
-        rows = [row for row in rows if row[0] != name] + new
-        rows.sort(key=lambda row: _place(videos, row[0]))
-        _write(path, setting, columns, rows)
+        rows = table.shared(name, new) if shared else table.add(new)
         tell(f"{name}: {path}")
     return rows
 
 
-def _place(videos: Sequence[str], name: str) -> int:
-    return videos.index(name) if name in videos else len(videos)
+@dataclass(frozen=True)
+class _Table:
+    """A table, arguments as of `complete_table`, and the parts beside it."""
+
+    path: Path
+    setting: str
+    columns: Sequence[str]
+    order: Sequence[str]
+
+    def read(self) -> list[list[str]]:
+        """All rows."""
+        return _read(self.path, self.setting, self.columns)
+
+    def add(self, *parts: list[list[str]]) -> list[list[str]]:
+        """Put the rows of videos in their places; returns all rows."""
+        old, new = self.read(), [row for part in parts for row in part]
+        names = {row[0] for row in new}
+        rows = [row for row in old if row[0] not in names] + new
+        rows.sort(key=lambda row: self._place(row[0]))
+        if rows != old:
+            _write(self.path, self.setting, self.columns, rows)
+        return rows
+
+    def shared(self, name: str, rows: list[list[str]]) -> list[list[str]]:
+        """Add a video beside other processes; returns the rows of all."""
+        _write(self._folder / f"{name}.csv", self.setting, self.columns, rows)
+        return self.joined()
+
+    def joined(self) -> list[list[str]]:
+        """The table with all parts.
+
+        Whoever finds a new part after writing writes again, so whoever writes last has seen them
+        all.
+        """
+        seen: list[Path] = []
+        rows = self.read()
+        while (paths := self._parts()) != seen:
+            seen = paths
+            rows = self.add(*(_read(path, self.setting, self.columns) for path in paths))
+        return rows
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.parts")
+
+    def _parts(self) -> list[Path]:
+        paths = self._folder.glob("*.csv")
+        return sorted(path for path in paths if not path.name.startswith("."))  # being written
+
+    def _place(self, name: str) -> int:
+        return self.order.index(name) if name in self.order else len(self.order)
 
 
 def _text(row: Row) -> list[str]:
