@@ -6,10 +6,14 @@ import re
 import pytest
 
 from vot_memory.datasets.splits import load_split
+from vot_memory.learn.fitting import FitSettings
+from vot_memory.learn.imitate import ImitateSettings
+from vot_memory.learn.labels import LabelSettings
 
 SMOKE = ("--split", "synth-smoke", "--limit", "1")
 SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
 TRAIN = ("train", "--method", "ppo", *SMOKE, "--iterations", "2", "--samples", "60")
+IMITATE = ("train", "--method", "imitate", *SMOKE)
 
 
 def test_help_names_the_commands(vot):
@@ -66,8 +70,7 @@ def test_train_refuses(refuses, words, says):
     ],
 )
 def test_imitation_refuses(refuses, words, says):
-    imitate = ("train", "--method", "imitate", *SMOKE, "--out", "policy")
-    assert_says(refuses(*imitate, *words), says)
+    assert_says(refuses(*IMITATE, "--out", "policy", *words), says)
 
 
 def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
@@ -79,7 +82,7 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
 
     monkeypatch.setattr("vot_memory.learn.train.train_imitate", train)
     options = ("--dev", "synth-smoke", "--rounds", "2", "--visits", "3", "--seed", "5")
-    result = vot("train", "--method", "imitate", *SMOKE, *options, "--out", "policy")
+    result = vot(*IMITATE, *options, "--out", "policy")
     assert result.out == "policy/policy.safetensors\n"
     ((videos, dev, settings),) = asked
     assert (videos, dev) == (1, len(load_split("synth-smoke").sequences))
@@ -131,6 +134,7 @@ def test_numbers_out_of_range_are_usage_errors(vot, words):
     [
         ("vot_memory.learn.search.run.run_search", (*SEARCH, "--out", "found")),
         ("vot_memory.learn.train.run_ppo", (*TRAIN, "--out", "agents")),
+        ("vot_memory.learn.train.train_imitate", (*IMITATE, "--out", "policy")),
         ("vot_memory.learn.studies.run.run_study", ("study", "readings", *SMOKE, "--out", "a.csv")),
     ],
 )
@@ -204,6 +208,44 @@ def test_train_and_run_agents(vot, refuses, tmp_path):
     agent = tmp_path / "agents" / "seed0" / "synth-dev-00048-1" / "agent.safetensors"
     agent.write_bytes(agent.read_bytes()[:3000])
     assert "agent.safetensors is not an agent" in refuses(*play, "--out", "runs")
+
+
+@pytest.mark.e2e
+def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
+    small = FitSettings(width=8, heads=2, layers=1, steps=3)
+    tiny = ImitateSettings(label=LabelSettings(visits=2), fit=small)
+    monkeypatch.setattr("vot_memory.learn.train.ImitateSettings", lambda: tiny)
+    command = (
+        *IMITATE,
+        "--dev",
+        "synth-smoke",
+        "--rounds",
+        "1",
+        "--visits",
+        "1",
+        "--out",
+        "policy",
+    )
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as hand:
+        hand.setattr("vot_memory.learn.imitate.fit", stop)
+        stopped = vot(*command)
+    assert stopped.code == 130
+    labelled, sentence = stopped.err.splitlines()
+    assert labelled.startswith("[1/6] round-0 synth-dev-00048: 30 frames, 2 episodes, ")
+    assert sentence == (
+        "Stopped with 1 of 6 parts complete: give the same command again to go on from there."
+    )
+    result = vot(*command)
+    skipped, fitted, judged, *_ = result.err.splitlines()
+    assert skipped == "1 part was complete already"
+    assert fitted.startswith("[2/6] round-0: 3 steps, ")
+    assert judged.startswith("[3/6] dev synth-dev-00048: 30 frames, 2 policies, ")
+    assert (result.code, result.out) == (0, "policy/policy.safetensors\n")
+    assert vot(*command).err == "6 parts were complete already\n"
 
 
 def assert_says(said, expected):

@@ -53,13 +53,30 @@ def content(folder):
     }
 
 
+class Told(Silent):
+    """What a training says of its parts."""
+
+    def __init__(self):
+        self.total, self.begun, self.were = 0, [], []
+
+    def start(self, total, kind="sequence"):
+        self.total = total
+        return super().start(total, kind)
+
+    def unit(self, name, work, steps):
+        self.begun.append((name, work))
+
+    def skipped(self, name):
+        self.were.append(name)
+
+
 class Killed(Silent):
-    """Stops after so many videos."""
+    """Stops after so many parts."""
 
     def __init__(self, after):
         self.left = after
 
-    def done(self, sequence, seconds):
+    def done(self, name, seconds):
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt
@@ -89,18 +106,29 @@ def test_what_a_training_leaves(trained):
     assert policy.spec.slots == 4
 
 
-@pytest.mark.parametrize("after", [0, 3, 4])
+@pytest.mark.parametrize("after", [0, 4, 6])
 def test_a_killed_training_ends_as_one_that_was_not(trained, tmp_path, after):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=f"with {after + 1} of 7 parts .* same command"):
         train(tmp_path, progress=Killed(after))
     assert not (tmp_path / "policy.safetensors").exists()
-    train(tmp_path)
+    told = Told()
+    train(tmp_path, progress=told)
+    assert len(told.were) == after + 1
+    assert len(told.were) + len(told.begun) == told.total == 7
     assert content(tmp_path) == content(trained)
 
 
 def test_more_rounds_go_on_with_what_is_there(trained, tmp_path):
+    told = Told()
     train(tmp_path, replace(TINY, rounds=1))
-    train(tmp_path)
+    train(tmp_path, progress=told)
+    assert told.were == ["round-0 video", "round-0 video", "round-0"]
+    assert told.begun == [
+        ("round-1 video", "10 frames, 2 episodes"),
+        ("round-1 video", "9 frames, 2 episodes"),
+        ("round-1", "5 steps"),
+        ("dev video", "9 frames, 3 policies"),
+    ]
     assert content(tmp_path).keys() == content(trained).keys()
     for name in ("round-1.safetensors", "labels/1/00003.npz"):
         assert content(tmp_path)[name] == content(trained)[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -87,7 +88,12 @@ class Targets:
         return (self.worth != 0).any(1).nonzero()[:, 0]
 
 
-def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> SlotPointer:
+def fit(
+    labels: Labels,
+    settings: FitSettings,
+    hidden: tuple[str, ...] = (),
+    tell: Callable[[int], None] = lambda done: None,
+) -> SlotPointer:
     """Train a network from its beginning.
 
     The loss is the cross-entropy of the teacher's decisions plus, of states with branches, the
@@ -97,6 +103,7 @@ def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> 
         labels: all there are.
         settings: how.
         hidden: names of features that are set to 0, for ablations.
+        tell: is given the number of steps done.
 
     Raises:
         InputError: the loss is not finite; it names the step.
@@ -136,6 +143,7 @@ def fit(labels: Labels, settings: FitSettings, hidden: tuple[str, ...] = ()) -> 
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        tell(step + 1)
     return network.eval()
 
 

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,7 +93,7 @@ def train_imitate(
         out: folder of the training.
         settings: how.
         split: name of what is learned from, for the policy's card.
-        progress: what is told; a unit is a video.
+        progress: what is told; a unit is a video labelled or judged on, or a network fitted.
 
     Returns:
         `policy.safetensors`.
@@ -99,6 +101,7 @@ def train_imitate(
     Raises:
         InputError: no videos, a folder of another training, or a loss that is not finite.
         OSError: `out` cannot be written to.
+        KeyboardInterrupt: stopped by hand; says how to go on.
     """
     settings, progress = settings or ImitateSettings(), progress or Silent()
     if not sequences or not dev:
@@ -106,13 +109,21 @@ def train_imitate(
     check_writable(out / "settings.json")
     training = _Training(backbone, list(sequences), list(dev), out, settings, split, progress)
     training.claim()
-    with progress.start(settings.rounds * settings.videos + len(dev)):
-        for number in range(settings.rounds):
-            training.collect(number)
-            training.fit(number)
-        if settings.finetune.iterations:
-            training.finetune()
-        training.judge()
+    total = settings.rounds * (settings.videos + 1) + len(dev)
+    total += bool(settings.finetune.iterations)
+    try:
+        with progress.start(total, "part"):
+            for number in range(settings.rounds):
+                training.collect(number)
+                training.fit(number)
+            if settings.finetune.iterations:
+                training.finetune()
+            training.judge()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Stopped with {training.complete} of {total} parts complete: give the same command "
+            "again to go on from there."
+        ) from None
     return training.choose()
 
 
@@ -130,6 +141,7 @@ class _Training:
 
     def __post_init__(self) -> None:
         self.fast = fast(self.backbone)
+        self.complete = 0  # units, as progress is told
 
     # ---- rounds ----------------------------------------------------------------------------
 
@@ -150,19 +162,24 @@ class _Training:
         how = s.label if number >= s.branching else replace(s.label, branched=0)
         for visit, place in self._visits(number):
             sequence, path = self.sequences[place], self._labels(number, visit)
+            name, frames = f"{_round(number)} {sequence.name}", len(sequence)
             if path.exists():
-                self.progress.skipped(sequence.name)
+                self._skipped(name)
                 continue
             rng = np.random.default_rng((s.seed, visit))
-            with _Timed(self.progress, sequence):
+            with self._unit(name, f"{frames} frames, {how.visits} episodes"):
                 simulator = simulate(self.fast, sequence, s.rules)
                 labels.label(simulator, before, how, rng).save(path)
 
     def fit(self, number: int) -> None:
         """This round's network, from all labels so far."""
-        if not self.weights(number).exists():
-            network = fit(self._labelled(number), self.settings.fit)
-            save_policy(self.weights(number), network, self._card(number, network))
+        place, how = self.weights(number), self.settings.fit
+        if place.exists():
+            self._skipped(place.stem)
+            return
+        with self._unit(place.stem, f"{how.steps} steps", how.steps):
+            network = fit(self._labelled(number), how, tell=self.progress.frame)
+            save_policy(place, network, self._card(number, network))
 
     def finetune(self) -> None:
         """Whole-episode returns on the videos after the last round's, as one round more."""
@@ -170,6 +187,7 @@ class _Training:
         _claim(self.out / "finetune.json", asdict(how) | {"rounds": last})
         place = self.out / f"{_TUNED}{_SUFFIX}"
         if place.exists():
+            self._skipped(_TUNED)
             return
         network, first = load_learned(self.weights(last - 1)).network, last * self.settings.videos
         checkpoint = self.out / "finetune.pt"
@@ -178,9 +196,12 @@ class _Training:
             sequence = self.sequences[(first + number) % len(self.sequences)]
             return simulate(self.fast, sequence, self.settings.rules)
 
-        network = finetune(network, video, how, checkpoint)
-        save_policy(place, network, self._card(last - 1, network))
-        checkpoint.unlink()
+        with self._unit(_TUNED, f"{how.iterations} iterations", how.iterations):
+            network = finetune(
+                network, video, how, checkpoint, lambda done, _: self.progress.frame(done + 1)
+            )
+            save_policy(place, network, self._card(last - 1, network))
+            checkpoint.unlink()
 
     def judge(self) -> None:
         """Play the policies of all rounds on the tuning videos, and write `curve.csv`."""
@@ -204,6 +225,19 @@ class _Training:
         return place
 
     # ---- parts -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _unit(self, name: str, work: str, steps: int | None = None) -> Iterator[None]:
+        """Tell that a unit begins and ends."""
+        began = time.monotonic()
+        self.progress.unit(name, work, steps)
+        yield
+        self.complete += 1
+        self.progress.done(name, time.monotonic() - began)
+
+    def _skipped(self, name: str) -> None:
+        self.complete += 1
+        self.progress.skipped(name)
 
     def weights(self, number: int) -> Path:
         """The policy of a round."""
@@ -244,11 +278,12 @@ class _Training:
     def _played(self, place: int, policies: dict[str, Decide]) -> dict[str, float]:
         """Q of policies on a tuning video; those already played are read."""
         path, sequence = self.out / "dev" / f"{place:05d}.json", self.dev[place]
+        name, frames = f"dev {sequence.name}", len(sequence)
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if found.keys() >= policies.keys():
-            self.progress.skipped(sequence.name)
+            self._skipped(name)
         else:
-            with _Timed(self.progress, sequence):
+            with self._unit(name, tracking(frames, len(policies))):
                 found = qualities(self.fast, sequence, policies, self.settings.rules)
                 write_atomically(path, json.dumps(found, indent=1) + "\n")
         return {name: found[name] for name in policies}
@@ -310,19 +345,3 @@ def _claim(path: Path, own: dict[str, Any]) -> None:
 
 def _round(number: int) -> str:
     return f"round-{number}"
-
-
-class _Timed:
-    """Tell that a video begins and ends."""
-
-    def __init__(self, progress: Progress, sequence: Sequence) -> None:
-        self.progress, self.sequence = progress, sequence
-
-    def __enter__(self) -> None:
-        self.began = time.monotonic()
-        frames = len(self.sequence)
-        self.progress.unit(self.sequence.name, tracking(frames, 1), frames)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.progress.done(self.sequence.name, time.monotonic() - self.began)
