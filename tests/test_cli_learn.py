@@ -82,11 +82,13 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
 
     monkeypatch.setattr("vot_memory.learn.train.train_imitate", train)
     options = ("--dev", "synth-smoke", "--rounds", "2", "--visits", "3", "--seed", "5")
+    options += ("--finetune", "7")
     result = vot(*IMITATE, *options, "--out", "policy")
     assert result.out == "policy/policy.safetensors\n"
     ((videos, dev, settings),) = asked
     assert (videos, dev) == (1, len(load_split("synth-smoke").sequences))
     assert (settings.rounds, settings.videos, settings.seed, settings.fit.seed) == (2, 3, 5, 5)
+    assert (settings.finetune.iterations, settings.finetune.seed) == (7, 5)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,10 @@ def train(
     visits: Annotated[
         int | None, typer.Option(min=1, help="imitate: videos of a round. Default: 128.")
     ] = None,
+    finetune: Annotated[
+        int | None,
+        typer.Option(min=0, help="imitate: updates by returns, after the rounds. Default: 0."),
+    ] = None,
     seed: Seeds = None,
     video: Video = None,
     slots: Slots = 7,
@@ -149,6 +153,7 @@ def train(
         dev=dev,
         rounds=rounds,
         visits=visits,
+        finetune=finetune,
         seeds=tuple(dict.fromkeys(seed or [0])),
         videos=tuple(video or ()),
         limit=limit,

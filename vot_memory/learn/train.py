@@ -16,7 +16,7 @@ from vot_memory.progress import Progress
 from vot_memory.runner import parse_shard
 
 # Options that one method alone has.
-OWN = {"ppo": ("iterations", "samples"), "imitate": ("dev", "rounds", "visits")}
+OWN = {"ppo": ("iterations", "samples"), "imitate": ("dev", "rounds", "visits", "finetune")}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class TrainSettings:
         split: name or folder; for `imitate` none that is held out. out: folder of the training.
         iterations, samples: of `Recipe`; None is its own.
         dev: split that the best round is chosen on; None is synth-dev. Not held out either.
-        rounds: of `ImitateSettings`. visits: its videos of a round. None is its own.
+        rounds: of `ImitateSettings`. visits: its videos of a round. finetune: iterations of its
+            fine-tuning. None is its own.
         seeds: a training each; of `imitate` one.
         videos: names; none means all. limit: the first so many. shard: "i/n" of them.
         rules: how the bank is read.
@@ -45,6 +46,7 @@ class TrainSettings:
     dev: str | None = None
     rounds: int | None = None
     visits: int | None = None
+    finetune: int | None = None
     seeds: tuple[int, ...] = (0,)
     videos: tuple[str, ...] = ()
     limit: int | None = None
@@ -125,9 +127,11 @@ def run_training(settings: TrainSettings, progress: Progress | None = None) -> l
 
 def _imitation(s: TrainSettings) -> ImitateSettings:
     own, seed = ImitateSettings(), s.seeds[0]
+    iterations = own.finetune.iterations if s.finetune is None else s.finetune
     return replace(
         own,
         fit=replace(own.fit, seed=seed),
+        finetune=replace(own.finetune, seed=seed, iterations=iterations),
         rules=s.rules,
         seed=seed,
         rounds=s.rounds or own.rounds,
