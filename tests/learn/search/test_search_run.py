@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from short import short_videos
 
 import vot_memory.learn.search.run as run_module
 import vot_memory.learn.search.units as units_module
@@ -18,7 +19,13 @@ from vot_memory.policies.replay import ReplayFile
 from vot_memory.reports.tables.curves import read_curves
 from vot_memory.runner import RunSettings, run
 
-BUDGET = 45
+FRAMES, BUDGET = 12, 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with short_videos(FRAMES):
+        yield
 
 
 def settings(out, **changes):
@@ -122,7 +129,7 @@ def test_shards_share_a_folder(searched, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"budget": BUDGET + 1}, "found with budget 45, here it is 46"),
+        ({"budget": BUDGET + 1}, "found with budget 20, here it is 21"),
         ({"rules": Rules(slots=6)}, "found with slots 7, here it is 6"),
         ({"split": "synth-dev"}, "found with dataset synth-smoke, here it is synth-dev"),
     ],
@@ -184,9 +191,9 @@ def test_bad_settings_are_refused(tmp_path, changes, words):
 
 def test_a_budget_below_one_rollout_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(
-        InputError, match=r"budget of 20 .* rollout of all objects: give at least 29"
+        InputError, match=r"budget of 10 .* rollout of all objects: give at least 11"
     ):
-        run_search(settings(tmp_path / "out", budget=20))
+        run_search(settings(tmp_path / "out", budget=10))
     assert not (tmp_path / "out").exists()
 
 
@@ -194,8 +201,8 @@ def test_fifo_itself_is_recorded_where_nothing_is_better(searched, tmp_path):
     units = [u.model_copy(update={"quality": u.baseline}) for u in read_units(searched.out)]
     write_derived(tmp_path, units)
     file = ReplayFile.model_validate_json((tmp_path / "replay.json").read_text())
-    assert [track.actions for track in file.tracks] == [[1] * 22 + [0]] * 2
-    assert [track.num_frames for track in file.tracks] == [30, 30]
+    assert [track.actions for track in file.tracks] == [[1] * 4 + [0]] * 2
+    assert [track.num_frames for track in file.tracks] == [FRAMES] * 2
 
 
 def test_objects_of_one_video_have_curves_of_their_own(searched, tmp_path):
