@@ -12,7 +12,7 @@ from worlds import golden_model, make_simulator, make_video
 from vot_memory.errors import InputError
 from vot_memory.learn import ppo_videos
 from vot_memory.learn.agents import load_agent
-from vot_memory.learn.ppo import Recipe, observe
+from vot_memory.learn.ppo import Recipe, Training, observe
 from vot_memory.learn.ppo_videos import run_ppo
 from vot_memory.learn.simulator import Rules
 from vot_memory.reports.tables.curves import read_curves
@@ -62,11 +62,28 @@ def test_what_counts_is_what_the_agent_does_in_the_tracker(finished, videos):
 
 
 def test_curves_can_be_reported(finished):
-    curves = read_curves(sorted(finished.rglob("curve.csv")))
+    curves = read_curves([finished / "curves.csv"])
     assert curves.methods == ["ppo", "ppo-best-sampled"]
     assert curves.sequences == ["one", "two"]
     assert curves.has_baseline
     assert len(curves.rows) == 2 * 2 * RECIPE.iterations
+
+
+def test_the_curve_grows_while_an_agent_trains(finished, videos, monkeypatch, tmp_path):
+    def advance(training):
+        if training.iteration == 1:
+            raise KeyboardInterrupt
+        return own(training)
+
+    own = Training.advance
+    monkeypatch.setattr(Training, "advance", advance)
+    with pytest.raises(KeyboardInterrupt):
+        run_ppo(golden_model(), videos[:1], tmp_path, RECIPE, rules=RULES)
+    assert not (tmp_path / "curves.csv").exists()
+    begun = read_curves([tmp_path / "seed0" / "one-1" / "curve.csv"]).rows
+    whole = read_curves([finished / "seed0" / "one-1" / "curve.csv"]).rows
+    assert len(begun) == 2
+    assert begun["Q"].tolist() == whole.groupby("method")["Q"].first().tolist()
 
 
 def test_finished_videos_are_skipped_and_give_the_same(finished, videos, monkeypatch):

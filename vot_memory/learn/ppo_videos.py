@@ -1,8 +1,9 @@
 """PPO on every video of a split: SAM2RL's experiment. Agents are oracles of the videos they saw.
 
 Each has a folder `seed0/<video>-<object>`: `state.pt`, the checkpoint, removed at the end;
-`progress.csv`, live, a row an iteration; `agent.safetensors`; `curve.csv`, which reports read;
-`best.json`, the best sampled decisions for `--policy replay`; and `result.json`, written last.
+`progress.csv` and `curve.csv`, which grow with every iteration, the second as reports read it;
+`agent.safetensors`; `best.json`, the best sampled decisions for `--policy replay`; and, written
+last, `result.json`. The curves of all finished trainings are in `curves.csv`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, save_agent
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.ppo import Recipe, Training
+from vot_memory.learn.ppo import Recipe, Row, Training
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.tracked import tracked_quality
 from vot_memory.policies.replay import Decisions, Replay, ReplayFile
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vot_memory.datasets.sequence import Sequence
 
 METHOD, SAMPLED = "ppo", "ppo-best-sampled"  # names of the curves
+_CURVE = "method,sequence,seed,frames,Q,baseline"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def run_ppo(
                     progress.skipped(unit.sequence.name)
                 else:
                     _train(unit, backbone, own, rules, result, progress)
+                    _join(out)
                 done += 1
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -117,7 +120,12 @@ def _train(
     simulator = Simulator(clip, fast(backbone), rules)
     baseline = float(simulator.quality(simulator.play(simulator.fifo()))[0])
     training = Training(simulator, recipe, folder)
-    training.run(lambda row: progress.frame(int(row["iteration"])))
+
+    def tell(row: Row) -> None:
+        _write_curve(folder / "curve.csv", unit, training, baseline)
+        progress.frame(int(row["iteration"]))
+
+    training.run(tell)
     card = AgentCard(
         **_setting(backbone, rules),
         sequence=video,
@@ -130,7 +138,7 @@ def _train(
     save_agent(folder / "agent.safetensors", training.actor, card)
     fifo, best = (_replay(card, a) for a in (simulator.fifo()[0].tolist(), training.best_actions))
     write_atomically(folder / "best.json", best.model_dump_json() + "\n")
-    _write_curve(folder / "curve.csv", unit, training, baseline)
+    _write_curve(folder / "curve.csv", unit, training, baseline)  # a kill may have left it behind
     agent = Sam2RL(Sam2RLConfig(folder / "agent.safetensors"))
     last = training.curve[-1]
     summary = {
@@ -189,7 +197,7 @@ def _replay(card: AgentCard, actions: list[int]) -> ReplayFile:
 
 def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:
     """Best Q so far by forward passes: of the greedy policy, and of what was sampled."""
-    lines = ["method,sequence,seed,frames,Q,baseline"]
+    lines = [_CURVE]
     greedy = np.maximum.accumulate([row["greedy_Q"] for row in training.curve])
     sampled = [row["best_sampled_Q"] for row in training.curve]
     for method, found in ((METHOD, greedy), (SAMPLED, sampled)):
@@ -197,3 +205,17 @@ def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) ->
             cells = (method, unit.sequence.name, unit.seed, int(row["passes"]))
             lines.append(f"{','.join(map(str, cells))},{quality:.9g},{baseline:.9g}")
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def _join(out: Path) -> None:
+    """Write `curves.csv` anew, also beside other processes.
+
+    Whoever finds another training finished after writing writes again.
+    """
+    seen: list[Path] = []
+    while (finished := sorted(out.glob("seed*/*/result.json"))) != seen:
+        seen = finished
+        lines = [_CURVE]
+        for path in finished:
+            lines += path.with_name("curve.csv").read_text(encoding="utf-8").splitlines()[1:]
+        write_atomically(out / "curves.csv", "\n".join(lines) + "\n")
