@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from short import short_videos
 
 from vot_memory.datasets.splits import load_split
 from vot_memory.learn.fitting import FitSettings
@@ -14,6 +15,12 @@ SMOKE = ("--split", "synth-smoke", "--limit", "1")
 SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
 TRAIN = ("train", "--method", "ppo", *SMOKE, "--iterations", "2", "--samples", "60")
 IMITATE = ("train", "--method", "imitate", *SMOKE)
+
+
+@pytest.fixture
+def _short():
+    with short_videos(16):
+        yield
 
 
 def test_help_names_the_commands(vot):
@@ -151,6 +158,7 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch, place, words):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("_short")
 def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
     windows = ((3, 3),)  # slots and decisions; the study's own take minutes
     monkeypatch.setattr("vot_memory.learn.studies.calibration.SIZES", windows)
@@ -193,6 +201,7 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("_short")
 def test_train_and_run_agents(vot, refuses, tmp_path):
     result = vot(*TRAIN, "--out", "agents")
     assert result.code == 0
@@ -213,6 +222,7 @@ def test_train_and_run_agents(vot, refuses, tmp_path):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("_short")
 def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
     small = FitSettings(width=8, heads=2, layers=1, steps=3)
     tiny = ImitateSettings(label=LabelSettings(visits=2), fit=small)
@@ -237,7 +247,7 @@ def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
         stopped = vot(*command)
     assert stopped.code == 130
     labelled, sentence = stopped.err.splitlines()
-    assert labelled.startswith("[1/6] round-0 synth-dev-00048: 30 frames, 2 episodes, ")
+    assert labelled.startswith("[1/6] round-0 synth-dev-00048: 16 frames, 2 episodes, ")
     assert sentence == (
         "Stopped with 1 of 6 parts complete: give the same command again to go on from there."
     )
@@ -245,7 +255,7 @@ def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
     skipped, fitted, judged, *_ = result.err.splitlines()
     assert skipped == "1 part was complete already"
     assert fitted.startswith("[2/6] round-0: 3 steps, ")
-    assert judged.startswith("[3/6] dev synth-dev-00048: 30 frames, 2 policies, ")
+    assert judged.startswith("[3/6] dev synth-dev-00048: 16 frames, 2 policies, ")
     assert (result.code, result.out) == (0, "policy/policy.safetensors\n")
     assert vot(*command).err == "6 parts were complete already\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -155,7 +156,7 @@ def test_without_videos_nothing_is_made(tmp_path):
 
 def test_fine_tuning_follows_the_last_round(trained, tmp_path):
     settings = replace(TINY, finetune=FinetuneSettings(iterations=2, videos=1, group=2, lr=1e-2))
-    train(tmp_path / "rounds")
+    shutil.copytree(trained, tmp_path / "rounds")
     train(tmp_path / "rounds", settings)
     train(tmp_path / "whole", settings)
     assert content(tmp_path / "whole") == content(tmp_path / "rounds")

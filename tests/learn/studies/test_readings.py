@@ -1,10 +1,10 @@
 """Each reading of the paper is searched by itself, under the same budget."""
 
 import pytest
+from short import short_videos
 
 from vot_memory.datasets.splits import load_split
 from vot_memory.learn.clip import load_clip
-from vot_memory.learn.search.enumerate import cut
 from vot_memory.learn.studies.readings import reading_qualities
 from vot_memory.models import load_model
 
@@ -12,7 +12,8 @@ from vot_memory.models import load_model
 @pytest.mark.golden
 def test_passes_are_those_of_each_search_and_nothing_is_below_fifo() -> None:
     model = load_model("nano", device="cpu")
-    clip = cut(load_clip(model, load_split("synth-smoke", limit=1).sequences[0]), 10)
+    with short_videos(10):
+        clip = load_clip(model, load_split("synth-smoke", limit=1).sequences[0])
     rows = list(reading_qualities(clip, model, method="random", budget=15, seed=0, slots=4))
     assert [row[1:4] for row in rows] == [
         (rows_by, pointers, policy)

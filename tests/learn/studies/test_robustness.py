@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from short import short_videos
 
 from vot_memory.datasets.splits import load_split
 from vot_memory.learn.clip import load_clip
@@ -23,10 +24,12 @@ def test_the_first_frame_is_kept_and_shares_are_nested() -> None:
 def test_decisions_stay_with_their_frames() -> None:
     exact = load_model("nano", device="cpu")
     other = load_model("nano", device="cpu", dtype="bfloat16")
-    sequence = load_split("synth-smoke", limit=1).sequences[0]
+    rules = Rules(slots=4)
+    with short_videos(16):
+        sequence = load_split("synth-smoke", limit=1).sequences[0]
     clip = load_clip(exact, sequence)
-    actions = np.random.default_rng(3).integers(0, 7, Simulator(clip, exact).num_decisions)
-    rows = list(perturbed_qualities(sequence, actions, exact, other, Rules(), draws=1))
+    actions = np.random.default_rng(3).integers(0, 4, Simulator(clip, exact, rules).num_decisions)
+    rows = list(perturbed_qualities(sequence, actions, exact, other, rules, draws=1))
     assert [row[1:4] for row in rows[::2]] == [
         ("none", 0, "fifo"),
         ("bfloat16", 0, "fifo"),
@@ -36,10 +39,10 @@ def test_decisions_stay_with_their_frames() -> None:
     ]
     kept = kept_frames(len(clip), 0.1, 0)
     assert len(kept) < len(clip)
-    # By hand: frame t of the whole clip decides actions[t - 7], wherever it stands now.
-    own = np.array([actions[t - 7] for place, t in enumerate(kept) if 7 <= place < len(kept) - 1])
+    # By hand: frame t of the whole clip decides actions[t - 4], wherever it stands now.
+    own = np.array([actions[t - 4] for place, t in enumerate(kept) if 4 <= place < len(kept) - 1])
     shorter = without(clip, kept)
     assert torch.equal(shorter.truth, clip.truth[torch.from_numpy(kept)])
-    simulator = Simulator(shorter, exact, batch=1)
+    simulator = Simulator(shorter, exact, rules, batch=1)
     expected = simulator.quality(simulator.play(own[None]))[0]
     assert rows[-1][3:] == ("best-found", pytest.approx(expected, abs=1e-9))
