@@ -113,7 +113,7 @@ def train(
         typer.Option(metavar="SPLIT", help="imitate: chooses the round. Default: synth-dev."),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="imitate: rounds of labels. Default: 4.")
+        int | None, typer.Option(min=1, help="imitate: rounds of labels. Default: 5.")
     ] = None,
     visits: Annotated[
         int | None, typer.Option(min=1, help="imitate: videos of a round. Default: 128.")

@@ -15,14 +15,14 @@ SMALL = FitSettings(width=8, heads=2, layers=1, steps=150, batch=32, lr=1e-2, no
 
 
 def drawn(n=200, seed=0):
-    """States of a bank of 3 memories; nothing is branched, the teacher is FIFO."""
+    """States of a bank of 3 memories, all good: the teacher is FIFO; nothing is branched."""
     tokens = np.random.default_rng(seed).normal(size=(n, 5, features.SIZE)).astype(np.float32)
     for name, places in (("memory", [1, 2, 3]), ("incoming", [4]), ("oldest", [1])):
         tokens[:, :, features.NAMES.index(name)] = np.isin(np.arange(5), places)
     return Labels(
         tokens,
         np.arange(n),
-        np.ones(n, np.int64),
+        np.ones((n, 4), np.float32),
         np.full((n, BRANCHES), -1),
         np.full((n, BRANCHES), np.nan),
     )
@@ -32,7 +32,7 @@ def test_targets_gather_branches_by_their_first_action():
     labels = drawn(2)
     labels.actions[0] = [0, 1, 1, 3, 1]
     labels.returns[0] = [0.5, 0.2, 0.4, 0.6, 0.6]
-    found = Targets.of(labels)
+    found = Targets.of(labels, 0.5)
     # Means: 0.5, 0.4 (of three), not tried, 0.6; less their mean 0.5.
     assert found.worth[0].tolist() == pytest.approx([0.0, -0.1, 0.0, 0.1])
     assert found.tried.tolist() == [[True, True, False, True], [False] * 4]
@@ -41,11 +41,12 @@ def test_targets_gather_branches_by_their_first_action():
 
 def test_a_teacher_is_imitated():
     labels = drawn()
-    feature = features.NAMES.index("score")
-    labels.teacher[:] = 1 + labels.tokens[:, 1:-1, feature].argmin(1)
-    assert agreement(fit(labels, SMALL), labels) > 0.9
+    score = labels.tokens[:, 1:, features.NAMES.index("score")]
+    labels.overlap[:] = score > 0  # bad frames are those of low score
+    assert set(labels.teacher(0.5)) == {0, 1, 2, 3}
+    assert agreement(fit(labels, SMALL), labels, 0.5) > 0.9
     blind = fit(labels, SMALL, hidden=("score",))
-    assert agreement(blind, Labels(**{**vars(labels), "tokens": labels.tokens * 0})) < 0.6
+    assert agreement(blind, Labels(**{**vars(labels), "tokens": labels.tokens * 0}), 0.5) < 0.6
 
 
 def test_rollouts_outvote_the_teacher_where_they_were_tried():
@@ -55,7 +56,7 @@ def test_rollouts_outvote_the_teacher_where_they_were_tried():
     found = fit(labels, SMALL)(torch.from_numpy(labels.tokens)).argmax(1)
     assert (found == 0).float().mean() > 0.95
     ignored = FitSettings(**{**vars(SMALL), "advantage": 0.0})
-    assert agreement(fit(labels, ignored), labels) == 1
+    assert agreement(fit(labels, ignored), labels, 0.5) == 1
 
 
 def test_the_seed_decides():

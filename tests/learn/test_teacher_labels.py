@@ -27,20 +27,11 @@ def seen(scores, visible):
     return table
 
 
-class World:
-    """Overlaps of four nodes, the last one incoming."""
-
-    def __init__(self, q):
-        self.q = np.array(q)
-
-    def overlap(self, nodes):
-        return self.q[nodes]
-
-
 @pytest.mark.parametrize(
     ("q", "visible", "action"),
     [
         ([0.9, 0.9, 0.9, 0.4], [1, 1, 1, 1], 0),  # a bad frame is discarded
+        ([0.9, 0.9, 0.9, 0.5], [1, 1, 1, 1], 1),  # a poor one is not
         ([0.9, 0.9, 0.9, 0.9], [1, 1, 1, 1], 1),  # else the oldest makes room
         ([0.9, 0.9, 0.3, 0.9], [1, 1, 1, 1], 3),  # but a bad memory first
         ([0.9, 1.0, 1.0, 0.9], [1, 0, 0, 1], 2),  # then all empty ones but the newest
@@ -50,10 +41,7 @@ class World:
     ],
 )
 def test_the_teacher(q, visible, action):
-    class OneState:
-        bank, node = np.array([[0, 1, 2]]), np.array([3])
-
-    found = labels.teach(World(q), OneState(), seen([1.0] * 4, visible))
+    found = labels.teach(torch.tensor([q]), seen([1.0] * 4, visible), 0.5)
     assert found.tolist() == [action]
 
 
@@ -64,17 +52,18 @@ def test_simple_rules():
 
 def test_every_visited_state_is_labelled_once(simulator):
     how = LabelSettings(visits=3, stray=2, branched=0)
-    found = labels.label(simulator, None, how, np.random.default_rng(0))
+    found = labels.label(simulator, None, how, np.random.default_rng(0), 0.5)
     assert found.frames.tolist() == [t for t in range(4, LENGTH - 1) for _ in range(3)]
     assert found.tokens.shape == (3 * (LENGTH - 5), 5, features.SIZE)
     assert (found.actions == -1).all()
+    assert found.overlap.shape == (len(found), 4)
     assert np.isnan(found.returns).all()
 
 
 def test_returns_are_what_the_branches_end_with(simulator):
     """Every branch again, alone and from the start, by the frames its rule is held for."""
     how = LabelSettings(visits=1, branched=LENGTH, hold=(2,))
-    found = labels.label(simulator, labels.weakest, how, np.random.default_rng(3))
+    found = labels.label(simulator, labels.weakest, how, np.random.default_rng(3), 0.5)
     rows = np.flatnonzero(found.actions[:, 0] >= 0)
     assert len(rows) >= 3
     for row in rows:
@@ -95,14 +84,28 @@ def test_returns_are_what_the_branches_end_with(simulator):
 
 def test_the_same_seed_gives_the_same_labels_and_files_keep_them(simulator, tmp_path):
     how = LabelSettings(visits=3, stray=2, branched=4)
-    one, two = (labels.label(simulator, None, how, np.random.default_rng(5)) for _ in range(2))
+    one, two = (labels.label(simulator, None, how, np.random.default_rng(5), 0.5) for _ in range(2))
     one.save(tmp_path / "labels" / "one.npz")
     for other in (two, Labels.load(tmp_path / "labels" / "one.npz")):
-        for name in ("tokens", "frames", "teacher", "actions", "returns"):
+        for name in ("tokens", "frames", "overlap", "actions", "returns"):
             kept, nan = getattr(other, name), name == "returns"
             assert np.array_equal(getattr(one, name), kept, equal_nan=nan)
     assert len(Labels.join([one, two])) == 2 * len(one)
     assert [p.name for p in (tmp_path / "labels").iterdir()] == ["one.npz"]
+
+
+def test_what_the_teacher_knows_is_the_overlap_of_each_frame(simulator):
+    """The first visit is the teacher's own: its memories are frames that it met before."""
+    how = LabelSettings(visits=1, branched=0)
+    found = labels.label(simulator, None, how, np.random.default_rng(0), 0.5)
+    states, decisions = simulator.start(), found.teacher(0.5)
+    for overlap, action in zip(found.overlap, decisions, strict=True):
+        assert overlap.tolist() == simulator.overlap(states.bank)[0].tolist() + (
+            simulator.overlap(states.node).tolist()
+        )
+        states = simulator.advance(states, np.array([action]))
+    assert simulator.finished(states)
+    assert (found.teacher(1.1) == 0).all()
 
 
 def test_every_policy_of_a_rollout_plays_its_own_episode(simulator):

@@ -89,7 +89,7 @@ def ablate(
             gain = paired_difference(table[group].to_list(), table[other].to_list())
             row |= {f"to_{other}": gain.mean, f"to_{other}_low": gain.low}
             row |= {f"to_{other}_high": gain.high}
-        rows.append(row | {"agreement": _agreement(policies[group], held)})
+        rows.append(row | {"agreement": _agreement(policies[group], held, settings.good)})
     write_atomically(out / "ablation.csv", pd.DataFrame(rows).to_csv(index=False))
     return out / "ablation.csv"
 
@@ -100,8 +100,8 @@ def _decide(network: SlotPointer, hidden: tuple[str, ...], tokens: Tensor) -> Te
     return actions
 
 
-def _agreement(policy: Decide, held: Labels) -> float:
-    same = policy(torch.from_numpy(held.tokens)).numpy() == held.teacher
+def _agreement(policy: Decide, held: Labels, good: float) -> float:
+    same = policy(torch.from_numpy(held.tokens)).numpy() == held.teacher(good)
     return float(same.mean())
 
 

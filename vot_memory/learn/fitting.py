@@ -27,6 +27,7 @@ class FitSettings:
         steps: of AdamW. batch: states of a step. lr: falls to 0 along a cosine. decay: of weights.
         noise: on features, in their standard deviations; states of one video are much alike, and
             without it a network learns the videos by heart.
+        good: overlap with the truth from which the teacher calls a frame good (`labels.teach`).
         smoothing: of the teacher's decisions, over all actions.
         advantage: weight of rollout advantages beside the teacher's decisions.
         unit: advantage, in Q, that weighs as much as one state's teacher.
@@ -36,11 +37,12 @@ class FitSettings:
     width: Annotated[int, Field(ge=1)] = 48
     heads: Annotated[int, Field(ge=1)] = 4
     layers: Annotated[int, Field(ge=1)] = 2
-    steps: Annotated[int, Field(ge=1)] = 1000
-    batch: Annotated[int, Field(ge=1)] = 128
+    steps: Annotated[int, Field(ge=1)] = 3000
+    batch: Annotated[int, Field(ge=1)] = 256
     lr: Annotated[float, Field(gt=0)] = 2e-3
-    decay: Annotated[float, Field(ge=0)] = 0.1
-    noise: Annotated[float, Field(ge=0)] = 0.7
+    decay: Annotated[float, Field(ge=0)] = 0.05
+    noise: Annotated[float, Field(ge=0)] = 0.3
+    good: Annotated[float, Field(gt=0, le=1)] = 0.2
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     advantage: Annotated[float, Field(ge=0)] = 1.0
     unit: Annotated[float, Field(gt=0)] = 0.02
@@ -63,8 +65,8 @@ class Targets:
     tried: Tensor
 
     @classmethod
-    def of(cls, labels: Labels) -> Targets:
-        """Gather branches by their first action."""
+    def of(cls, labels: Labels, good: float) -> Targets:
+        """Gather branches by their first action; `good` is the teacher's."""
         n, actions = len(labels), labels.tokens.shape[1] - 1
         total, count = np.zeros((n, actions)), np.zeros((n, actions))
         for first, found in zip(labels.actions.T, labels.returns.T, strict=True):
@@ -77,7 +79,7 @@ class Targets:
         worth = np.where(tried, mean - centre, 0.0)
         return cls(
             torch.from_numpy(labels.tokens),
-            torch.from_numpy(labels.teacher),
+            torch.from_numpy(labels.teacher(good)),
             torch.from_numpy(worth).float(),
             torch.from_numpy(tried),
         )
@@ -108,7 +110,7 @@ def fit(
     Raises:
         InputError: the loss is not finite; it names the step.
     """
-    data, drawn = Targets.of(labels), torch.Generator().manual_seed(settings.seed)
+    data, drawn = Targets.of(labels, settings.good), torch.Generator().manual_seed(settings.seed)
     tokens = without(data.tokens, hidden)
     network = seeded_network(settings)
     optimizer = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=settings.decay)
@@ -168,8 +170,7 @@ def _among(logits: Tensor, tried: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def agreement(network: SlotPointer, labels: Labels) -> float:
-    """Share of states in which a network decides as the teacher does."""
-    return float(
-        (network(torch.from_numpy(labels.tokens)).argmax(1).numpy() == labels.teacher).mean()
-    )
+def agreement(network: SlotPointer, labels: Labels, good: float) -> float:
+    """Share of states in which a network decides as the teacher does, whose `good` this is."""
+    decided = network(torch.from_numpy(labels.tokens)).argmax(1).numpy()
+    return float((decided == labels.teacher(good)).mean())

@@ -2,8 +2,10 @@
 
 Rounds of DAgger and AggreVaTe (see `labels`): each round plays the policy of the round before on
 videos it has not seen yet, labels the states it gets into, and fits a new network to all labels so
-far. The first round visits the teacher's states; in the last ones some states are branched. On the
-tuning split the policies of all rounds are played beside FIFO, and the best is kept.
+far. The first round visits the teacher's states, which serve the first network alone: in them old
+memories mean that frames have long been bad, and a network learns to discard because it discarded.
+In the last rounds some states are branched. On the tuning split the policies of all rounds are
+played beside FIFO, and the best is kept.
 
 The folder holds `settings.json`, `labels/ROUND/VISIT.npz`, `round-N.safetensors`, `dev/VIDEO.json`
 (Q of every policy), `curve.csv` (a row a policy) and, last, `policy.safetensors`; of fine-tuning
@@ -64,9 +66,9 @@ class ImitateSettings:
         seed: of all that is drawn in rounds.
     """
 
-    rounds: Annotated[int, Field(ge=1)] = 4
+    rounds: Annotated[int, Field(ge=1)] = 5
     videos: Annotated[int, Field(ge=1)] = 128
-    branching: Annotated[int, Field(ge=0)] = 2
+    branching: Annotated[int, Field(ge=0)] = 3
     label: LabelSettings = field(default_factory=LabelSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     rules: Rules = field(default_factory=Rules)
@@ -169,10 +171,10 @@ class _Training:
             rng = np.random.default_rng((s.seed, visit))
             with self._unit(name, f"{frames} frames, {how.visits} episodes"):
                 simulator = simulate(self.fast, sequence, s.rules)
-                labels.label(simulator, before, how, rng).save(path)
+                labels.label(simulator, before, how, rng, s.fit.good).save(path)
 
     def fit(self, number: int) -> None:
-        """This round's network, from all labels so far."""
+        """This round's network, from all labels of policies' states so far."""
         place, how = self.weights(number), self.settings.fit
         if place.exists():
             self._skipped(place.stem)
@@ -251,7 +253,9 @@ class _Training:
     def _labels(self, number: int, visit: int) -> Path:
         return self.out / "labels" / str(number) / f"{visit:05d}.npz"
 
-    def _labelled(self, number: int, first: int = 0) -> Labels:
+    def _labelled(self, number: int, first: int | None = None) -> Labels:
+        """Labels of the rounds up to this one, from the first or from the first of a policy on."""
+        first = min(1, number) if first is None else first
         return Labels.join(
             [
                 Labels.load(self._labels(i, visit))
@@ -304,7 +308,8 @@ class _Training:
         }
         if number + 1 < self.settings.rounds:
             network = load_learned(self.weights(number)).network
-            row["agreement"] = agreement(network, self._labelled(number + 1, number + 1))
+            new = self._labelled(number + 1, number + 1)
+            row["agreement"] = agreement(network, new, self.settings.fit.good)
         return row
 
 

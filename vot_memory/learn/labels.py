@@ -29,7 +29,6 @@ from vot_memory.learn.simulator import Simulator, States
 Decide = Callable[[Tensor], Tensor]  # tokens float32 [N, K + 1, F] to actions int64 [N]
 
 _SCORE, _VISIBLE = features.NAMES.index("score"), features.NAMES.index("visible")
-_GOOD = 0.5  # overlap with the truth from which the teacher calls a frame good
 _UNSURE = 0.7  # score below which a frame is unsure
 
 
@@ -63,20 +62,32 @@ def _oldest(marked: Tensor) -> Tensor:
     return 1 + marked.byte().argmax(1)
 
 
-def teach(simulator: Simulator, states: States, tokens: Tensor) -> Tensor:
+def known(simulator: Simulator, states: States) -> NDArray[np.float32]:
+    """Overlap with the truth of memories, oldest first, and incoming frame, [N, K]."""
+    nodes = np.concatenate([states.bank, states.node[:, None]], axis=1)
+    return simulator.overlap(nodes)
+
+
+def teach(overlap: Tensor, tokens: Tensor, good: float) -> Tensor:
     """What one does who knows each frame's overlap with the truth, but not the future.
 
     A bad frame is discarded. A good one replaces a bad memory if there is one; else, of memories
     that rightly show no object, one that is not the newest; else the oldest.
 
+    Args:
+        overlap: float32 [N, K], of `known`.
+        tokens: float32 [N, K + 1, F].
+        good: overlap from which a frame is good. Low: who discards frames that are merely poor,
+            because the object changes, starves the memory and makes them poorer still.
+
     Returns:
         int64 [N].
     """
-    now = torch.from_numpy(simulator.overlap(states.node) >= _GOOD).to(tokens.device)
-    bad = torch.from_numpy(simulator.overlap(states.bank) < _GOOD).to(tokens.device)
+    bad = overlap < good
     empty = tokens[:, 1:, _VISIBLE] == 0  # of memories and the incoming one
-    spare = _spare(empty)[:, :-1]
-    return torch.where(now, _oldest(torch.where(bad.any(1, keepdim=True), bad, spare)), 0)
+    stored, spare = bad[:, :-1], _spare(empty)[:, :-1]
+    instead = _oldest(torch.where(stored.any(1, keepdim=True), stored, spare))
+    return torch.where(bad[:, -1], 0, instead)
 
 
 RULES: tuple[Decide, ...] = (discard, fifo, weakest, one_empty)
@@ -96,7 +107,7 @@ class LabelSettings:
         hold: frames that a branch keeps to its rule, drawn evenly from these.
     """
 
-    visits: int = 6
+    visits: int = 8
     stray: int = 8
     branched: int = 4
     hold: tuple[int, ...] = (1, 4, 12)
@@ -108,7 +119,7 @@ class Labels:
 
     Attributes:
         tokens: float32 [n, K + 1, F], the observations. frames: int64 [n].
-        teacher: int64 [n], the teacher's decisions.
+        overlap: float32 [n, K], of `known`, which the teacher decides by.
         actions: int64 [n, BRANCHES], first decision of every branch, the policy's own last but one;
             -1 of states that are not branched.
         returns: float64 [n, BRANCHES], clean Q at the end of every branch; nan as above.
@@ -116,12 +127,18 @@ class Labels:
 
     tokens: NDArray[np.float32]
     frames: NDArray[np.int64]
-    teacher: NDArray[np.int64]
+    overlap: NDArray[np.float32]
     actions: NDArray[np.int64]
     returns: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def teacher(self, good: float) -> NDArray[np.int64]:
+        """The teacher's decisions, int64 [n]; `good` as of `teach`."""
+        taught: NDArray[np.int64]
+        taught = teach(torch.from_numpy(self.overlap), torch.from_numpy(self.tokens), good).numpy()
+        return taught
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
@@ -155,7 +172,11 @@ def rollout(simulator: Simulator, policies: Sequence[Decide]) -> States:
 
 @torch.inference_mode()
 def label(
-    simulator: Simulator, policy: Decide | None, settings: LabelSettings, rng: np.random.Generator
+    simulator: Simulator,
+    policy: Decide | None,
+    settings: LabelSettings,
+    rng: np.random.Generator,
+    good: float,
 ) -> Labels:
     """Visit states, branch in some, play all to the end at once.
 
@@ -165,6 +186,7 @@ def label(
             teacher.
         settings: how many.
         rng: draws states, rules and their length.
+        good: the teacher's, as of `teach`.
     """
     visits = settings.visits
     states, rows = simulator.start(visits), _Rows(visits)
@@ -172,14 +194,15 @@ def label(
     branched: list[tuple[int, int]] = []  # which state of which step the next branches label
     while not simulator.finished(states):
         tokens = features.tokens(features.scene(simulator, states))
-        taught = teach(simulator, states, tokens)
+        overlap = known(simulator, states)
+        taught = teach(torch.from_numpy(overlap).to(tokens.device), tokens, good)
         own = taught if policy is None else policy(tokens)
         rows.stray(states.t, settings, rng)
         actions = rows.decide(tokens, taught, own, states.t)
         here = Labels(
             tokens[:visits].cpu().numpy(),
             np.full(visits, states.t),
-            taught[:visits].cpu().numpy(),
+            overlap[:visits],
             np.full((visits, BRANCHES), -1),
             np.full((visits, BRANCHES), np.nan),
         )
