@@ -114,9 +114,10 @@ def _settings(training: Path) -> FitSettings:
 
 
 def _labels(training: Path) -> tuple[Labels, Labels]:
-    """Labels to fit on, and every fourth visit, which is held out."""
+    """Labels to fit on, and every fourth visit, which is held out; of policies' states, if any."""
     files = sorted((training / "labels").rglob("*.npz"))
     files = [path for path in files if not path.name.startswith(".")]  # under construction
+    files = [path for path in files if path.parent.name != "0"] or files
     if len(files) < 2:
         raise InputError(f"{training} has labels of {len(files)} videos: train on 2 or more.")
     parts = [Labels.load(path) for path in files]
