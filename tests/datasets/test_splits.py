@@ -52,7 +52,7 @@ def test_roles_protect_what_is_reported() -> None:
     roles = {name: spec.role for name, spec in split_specs().items()}
     assert roles["synth-smoke"] == "smoke"
     assert roles["synth-train"] == "train"
-    assert roles["synth-dev"] == "dev"
+    assert roles["synth-dev"] == roles["synth-tune"] == "dev"
     real = [name for name, spec in split_specs().items() if spec.loader == "vos"]
     training = [name for name in real if name.endswith("-train")]
     for name in ["synth-val", "synth-test", "synth-shift", *(set(real) - set(training))]:
