@@ -9,12 +9,13 @@ from worlds import make_simulator, make_video
 
 from vot_memory.errors import InputError
 from vot_memory.learn import features
-from vot_memory.learn.finetune import FinetuneSettings, finetune, play
+from vot_memory.learn.finetune import FinetuneSettings, chances, finetune, play
 from vot_memory.learn.fitting import FitSettings, seeded_network
 
 pytestmark = pytest.mark.golden
 
 SETTINGS = FinetuneSettings(iterations=3, videos=1, group=3, lr=1e-2)
+ONE = np.ones(1)  # video
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_draws_follow_the_softmax(simulator, network):
 
 def test_a_killed_fine_tuning_ends_as_one_that_was_not(simulator, network, tmp_path):
     start = {name: weight.clone() for name, weight in network.state_dict().items()}
-    whole = finetune(network, lambda n: simulator, SETTINGS, tmp_path / "a.pt").state_dict()
+    whole = finetune(network, lambda n: simulator, ONE, SETTINGS, tmp_path / "a.pt").state_dict()
     whole = {name: weight.clone() for name, weight in whole.items()}
     network.load_state_dict(start)
 
@@ -67,9 +68,9 @@ def test_a_killed_fine_tuning_ends_as_one_that_was_not(simulator, network, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "b.pt", killed)
+        finetune(network, lambda n: simulator, ONE, SETTINGS, tmp_path / "b.pt", killed)
     network.load_state_dict(start)
-    resumed = finetune(network, lambda n: simulator, SETTINGS, tmp_path / "b.pt").state_dict()
+    resumed = finetune(network, lambda n: simulator, ONE, SETTINGS, tmp_path / "b.pt").state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert any(not torch.equal(whole[name], start[name]) for name in whole)
 
@@ -77,7 +78,37 @@ def test_a_killed_fine_tuning_ends_as_one_that_was_not(simulator, network, tmp_p
 def test_what_is_refused(simulator, network, tmp_path):
     (tmp_path / "state.pt").write_bytes(b"x")
     with pytest.raises(InputError, match="is damaged"):
-        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "state.pt")
+        finetune(network, lambda n: simulator, ONE, SETTINGS, tmp_path / "state.pt")
     network.point.bias.data[:] = torch.nan
     with pytest.raises(InputError, match="Iteration 0 of fine-tuning"):
-        finetune(network, lambda n: simulator, SETTINGS, tmp_path / "new.pt")
+        finetune(network, lambda n: simulator, ONE, SETTINGS, tmp_path / "new.pt")
+
+
+def test_videos_are_drawn_by_how_much_decisions_mattered():
+    assert chances(np.array([0.0, 1.0, 3.0, 0.0]), 0.4) == pytest.approx([0.1, 0.25, 0.55, 0.1])
+    assert chances(np.zeros(4), 0.4) == pytest.approx([0.25] * 4)
+
+
+def test_who_is_drawn_more_often_counts_less(simulator, network, tmp_path, monkeypatch):
+    """Over many draws every video weighs the same, and advantages are multiplied by the weight."""
+    drawn, seen = [], []
+
+    def video(number):
+        drawn.append(number)
+        return simulator
+
+    def update(network, optimizer, group, *_):
+        seen.append(group.advantage)
+
+    monkeypatch.setattr("vot_memory.learn.finetune._update", update)
+    settings = FinetuneSettings(iterations=1, videos=200, group=2, epochs=1, even=0.4)
+    finetune(network, video, np.array([0.0, 3.0]), settings, tmp_path / "state.pt")
+    one, chance = play(simulator, network, 2, np.random.default_rng(0)), (0.2, 0.8)
+    counts = np.bincount(drawn, minlength=2)
+    assert np.abs(counts / 200 - chance).max() < 4 * np.sqrt(0.2 * 0.8 / 200)
+    assert one.advantage.shape == seen[0].shape
+    sizes = [
+        float(np.mean([float(a.abs().sum()) for a, n in zip(seen, drawn, strict=True) if n == i]))
+        for i in (0, 1)
+    ]
+    assert sizes[0] / sizes[1] == pytest.approx(4, rel=0.5)  # of the same episodes, on average

@@ -108,6 +108,13 @@ def test_what_the_teacher_knows_is_the_overlap_of_each_frame(simulator):
     assert (found.teacher(1.1) == 0).all()
 
 
+def test_the_spread_is_of_what_visits_ended_with():
+    overlap = np.array([[1, 0.2], [1, 0.4], [1, 0.6], [1, 1.0]], np.float32)  # 2 steps, 2 visits
+    nothing = np.zeros((4, 1))
+    found = Labels(nothing, np.array([4, 4, 5, 5]), overlap, nothing, nothing)
+    assert found.spread() == pytest.approx(0.15)  # mean overlaps 0.4 and 0.7
+
+
 def test_every_policy_of_a_rollout_plays_its_own_episode(simulator):
     states = labels.rollout(simulator, [labels.discard, labels.fifo])
     alone = simulator.play(np.stack([np.zeros_like(simulator.fifo()[0]), simulator.fifo()[0]]))

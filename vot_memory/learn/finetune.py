@@ -4,17 +4,21 @@ PPO's clipped objective without a critic: every video begins alike, so a group o
 video is its own baseline (group-relative, as in Shao et al., arXiv 2402.03300, but at every step,
 since rewards are dense). A decision's advantage is what its episode still gathers after it, less
 the group's mean. Every iteration plays a few videos with episodes drawn from the policy's softmax.
+
+On most videos decisions hardly matter. So videos are drawn more often where they did before, and
+count the less for it (importance sampling), which leaves what is maximised as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -33,6 +37,7 @@ class FinetuneSettings:
     Attributes:
         iterations: how often it is updated; 0 leaves it as it is.
         videos: played in an iteration. group: episodes on each.
+        even: share of videos drawn evenly, the others by how much decisions mattered on them.
         epochs: passes over them, one update a video. lr: learning rate. clip: of the ratio.
         unit: advantage, in Q, that counts as 1.
         seed: of what is drawn.
@@ -41,6 +46,7 @@ class FinetuneSettings:
     iterations: Annotated[int, Field(ge=0)] = 0
     videos: Annotated[int, Field(ge=1)] = 4
     group: Annotated[int, Field(ge=2)] = 8
+    even: Annotated[float, Field(gt=0, le=1)] = 0.3
     epochs: Annotated[int, Field(ge=1)] = 2
     lr: Annotated[float, Field(gt=0)] = 1e-4
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
@@ -69,6 +75,7 @@ class Played:
 def finetune(
     network: SlotPointer,
     video: Callable[[int], Simulator],
+    mattered: NDArray[np.float64],
     settings: FinetuneSettings,
     checkpoint: Path,
     tell: Callable[[int, float], None] = lambda iteration, quality: None,
@@ -77,7 +84,8 @@ def finetune(
 
     Args:
         network: the policy to begin with.
-        video: the simulator of the n-th video to play, n = 0, 1, ...
+        video: the simulator of a video.
+        mattered: [V], how much decisions mattered on each before, in any unit.
         settings: how.
         checkpoint: a file, written after every iteration; the caller removes it.
         tell: is given each iteration and the mean Q of its episodes.
@@ -88,12 +96,14 @@ def finetune(
     optimizer = torch.optim.Adam(network.parameters(), settings.lr, eps=1e-5)
     done = _resumed(network, optimizer, checkpoint)
     network.eval().requires_grad_(True)  # evaluation rounds otherwise than training mode
+    chance = chances(mattered, settings.even)
     for iteration in range(done, settings.iterations):
         rng = np.random.default_rng((settings.seed, iteration))
-        first = iteration * settings.videos
-        groups = [
-            play(video(first + i), network, settings.group, rng) for i in range(settings.videos)
-        ]
+        groups = []
+        for place in rng.choice(len(chance), settings.videos, p=chance).tolist():
+            played = play(video(place), network, settings.group, rng)
+            weight = 1 / (len(chance) * chance[place])
+            groups.append(replace(played, advantage=played.advantage * weight))
         for _ in range(settings.epochs):
             for group in groups:
                 _update(network, optimizer, group, settings, iteration)
@@ -101,6 +111,13 @@ def finetune(
         _save(checkpoint, {**state, "iterations": iteration + 1})
         tell(iteration, float(np.mean([group.quality for group in groups])))
     return network.eval().requires_grad_(False)
+
+
+def chances(mattered: NDArray[np.float64], even: float) -> NDArray[np.float64]:
+    """Probability of drawing each video, [V]; even everywhere if decisions mattered nowhere."""
+    total = mattered.sum()
+    share = mattered / total if total > 0 else np.full(len(mattered), 1 / len(mattered))
+    return even / len(mattered) + (1 - even) * share
 
 
 @torch.no_grad()

@@ -184,23 +184,27 @@ class _Training:
             save_policy(place, network, self._card(number, network))
 
     def finetune(self) -> None:
-        """Whole-episode returns on the videos after the last round's, as one round more."""
+        """Whole-episode returns on the videos that were labelled, as one round more."""
         last, how = self.settings.rounds, self.settings.finetune
         _claim(self.out / "finetune.json", asdict(how) | {"rounds": last})
-        place = self.out / f"{_TUNED}{_SUFFIX}"
+        place, checkpoint = self.out / f"{_TUNED}{_SUFFIX}", self.out / "finetune.pt"
         if place.exists():
             self._skipped(_TUNED)
             return
-        network, first = load_learned(self.weights(last - 1)).network, last * self.settings.videos
-        checkpoint = self.out / "finetune.pt"
+        mattered = self._mattered()
+        videos = [self.sequences[i] for i in mattered]
 
         def video(number: int) -> Simulator:
-            sequence = self.sequences[(first + number) % len(self.sequences)]
-            return simulate(self.fast, sequence, self.settings.rules)
+            return simulate(self.fast, videos[number], self.settings.rules)
 
         with self._unit(_TUNED, f"{how.iterations} iterations", how.iterations):
             network = finetune(
-                network, video, how, checkpoint, lambda done, _: self.progress.frame(done + 1)
+                load_learned(self.weights(last - 1)).network,
+                video,
+                np.array(list(mattered.values())),
+                how,
+                checkpoint,
+                lambda done, _: self.progress.frame(done + 1),
             )
             save_policy(place, network, self._card(last - 1, network))
             checkpoint.unlink()
@@ -263,6 +267,14 @@ class _Training:
                 for visit, _ in self._visits(i)
             ]
         )
+
+    def _mattered(self) -> dict[int, float]:
+        """How far apart the visits to each labelled video ended, of its last round."""
+        spread = {}
+        for number in range(self.settings.rounds):
+            for visit, place in self._visits(number):
+                spread[place] = Labels.load(self._labels(number, visit)).spread()
+        return spread
 
     def _card(self, number: int, network: SlotPointer) -> PolicyCard:
         how, rules = self.settings.fit, self.settings.rules

@@ -140,6 +140,11 @@ class Labels:
         taught = teach(torch.from_numpy(self.overlap), torch.from_numpy(self.tokens), good).numpy()
         return taught
 
+    def spread(self) -> float:
+        """How far apart the visits to one video ended: deviation of their mean overlaps."""
+        steps = len(np.unique(self.frames))
+        return float(self.overlap[:, -1].reshape(steps, -1).mean(0).std())
+
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
