@@ -4,7 +4,13 @@ import sys
 
 import pytest
 
-from vot_memory.building import Building, check_new_folder, check_writable, remove_stale
+from vot_memory.building import (
+    Building,
+    check_new_folder,
+    check_writable,
+    remove_stale,
+    until_settled,
+)
 from vot_memory.errors import InputError
 
 
@@ -116,3 +122,9 @@ def test_folders_that_hold_something_are_refused(tmp_path):
     for place in (tmp_path, tmp_path / "a"):
         with pytest.raises(InputError, match="not empty"):
             check_new_folder(place)
+
+
+def test_parts_that_turn_up_while_the_whole_is_written_are_written_again():
+    arriving = iter([["a"], ["a", "b"], ["a", "b"]])
+    assert list(until_settled(lambda: next(arriving))) == [["a"], ["a", "b"]]
+    assert list(until_settled(list)) == []

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +64,17 @@ def write_atomically(path: Path, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def until_settled(parts: Callable[[], list[Path]]) -> Iterator[list[Path]]:
+    """The parts of a file that several processes write whole, again while more turn up.
+
+    Whoever finds a new part after writing writes again, so whoever writes last has seen them all.
+    """
+    seen: list[Path] = []
+    while (found := parts()) != seen:
+        seen = found
+        yield found
 
 
 def check_writable(place: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vot_memory.building import check_writable, write_atomically
+from vot_memory.building import check_writable, until_settled, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, save_agent
 from vot_memory.learn.clip import load_clip
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 METHOD, SAMPLED = "ppo", "ppo-best-sampled"  # names of the curves
 _CURVE = "method,sequence,seed,frames,Q,baseline"
+_ROWS = 16  # of a forward pass; nano is fastest so on one core, and late in a training few are new
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _train(
     progress.unit(video, f"{recipe.iterations} iterations", recipe.iterations)
     begun = time.perf_counter()
     clip = load_clip(backbone, unit.sequence)
-    simulator = Simulator(clip, fast(backbone), rules)
+    simulator = Simulator(clip, fast(backbone), rules, batch=_ROWS)
     baseline = float(simulator.quality(simulator.play(simulator.fifo()))[0])
     training = Training(simulator, recipe, folder)
 
@@ -208,13 +209,8 @@ def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) ->
 
 
 def _join(out: Path) -> None:
-    """Write `curves.csv` anew, also beside other processes.
-
-    Whoever finds another training finished after writing writes again.
-    """
-    seen: list[Path] = []
-    while (finished := sorted(out.glob("seed*/*/result.json"))) != seen:
-        seen = finished
+    """Write `curves.csv` anew, also beside other processes."""
+    for finished in until_settled(lambda: sorted(out.glob("seed*/*/result.json"))):
         lines = [_CURVE]
         for path in finished:
             lines += path.with_name("curve.csv").read_text(encoding="utf-8").splitlines()[1:]

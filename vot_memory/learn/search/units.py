@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vot_memory.building import write_atomically
+from vot_memory.building import until_settled, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.policies.replay import Decisions, ReplayFile
 
@@ -149,13 +149,8 @@ def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
 
 
 def derive(out: Path, setting: Setting) -> None:
-    """Bring curves.csv and replay.json up to date, also beside other processes.
-
-    Whoever finds a new unit after writing writes again, so whoever writes last has seen them all.
-    """
-    seen: list[Path] = []
-    while (paths := _paths(out)) != seen:
-        seen = paths
+    """Bring curves.csv and replay.json up to date, also beside other processes."""
+    for _ in until_settled(lambda: _paths(out)):
         write_derived(out, read_units(out, setting))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vot_memory.building import write_atomically
+from vot_memory.building import until_settled, write_atomically
 from vot_memory.errors import InputError
 
 Row = tuple[str | float, ...]
@@ -88,15 +88,9 @@ class _Table:
         return self.joined()
 
     def joined(self) -> list[list[str]]:
-        """The table with all parts.
-
-        Whoever finds a new part after writing writes again, so whoever writes last has seen them
-        all.
-        """
-        seen: list[Path] = []
+        """The table with all parts."""
         rows = self.read()
-        while (paths := self._parts()) != seen:
-            seen = paths
+        for paths in until_settled(self._parts):
             rows = self.add(*(_read(path, self.setting, self.columns) for path in paths))
         return rows
 
