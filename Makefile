@@ -77,7 +77,7 @@ example: $(VENV)/installed
 	  --pictures 1 --formats png --page-size 1.9
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 fast: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not golden and not e2e and not slow'

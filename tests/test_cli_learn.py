@@ -103,6 +103,8 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
     [
         (("celings",), "Unknown study 'celings': did you mean 'ceilings'"),
         (("ceilings",), "Study ceilings needs what search found: give --found"),
+        (("ablation",), "Study ablation needs a training: give --trained, the folder of train"),
+        (("ablation", "--trained", "none"), "none holds no training by imitation: name the folder"),
         (("robustness", "--found", "none.json"), r"Cannot read the replay file none\.json"),
         (("readings", "--method", "bem"), "Unknown method 'bem'"),
         (("readings", "--video", "none"), "Unknown video 'none': known are synth-dev-00048"),
@@ -112,6 +114,11 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
 )
 def test_study_refuses(refuses, words, says):
     assert_says(refuses("study", *words, *SMOKE, "--out", "study.csv"), says)
+
+
+def test_no_ablation_on_videos_that_are_held_out(refuses):
+    words = ("--trained", "policy", "--split", "synth-val", "--out", "study.csv")
+    assert "synth-val has role val" in refuses("study", "ablation", *words)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +265,12 @@ def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
     assert judged.startswith("[3/6] dev synth-dev-00048: 16 frames, 2 policies, ")
     assert (result.code, result.out) == (0, "policy/policy.safetensors\n")
     assert vot(*command).err == "6 parts were complete already\n"
+
+    ablation = ("study", "ablation", *SMOKE, "--trained", "policy", "--out", "ablation.csv")
+    made = vot(*ablation)
+    assert made.out.startswith("without nothing: ablation.csv.weights/")
+    assert made.out.endswith("\nsynth-dev-00048: ablation.csv\nTable: ablation.csv\n")
+    assert vot(*ablation).out == "Table: ablation.csv\n"
 
 
 def assert_says(said, expected):

@@ -180,13 +180,18 @@ def study(
         typer.Argument(
             help="ceilings: what knowing more would bring; calibration: how often search finds the "
             "optimum of short windows; readings: ranks or offsets, bank or recent pointers; "
-            "robustness: what was found, on a changed video."
+            "robustness: what was found, on a changed video; ablation: a learned policy without "
+            "each group of its features."
         ),
     ],
     split: opt.Split,
     out: Annotated[Path, typer.Option(metavar="CSV", help="Table; videos in it are skipped.")],
     found: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What search found: its replay.json.")
+    ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="ablation: folder of train --method imitate."),
     ] = None,
     policy: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="ceilings: deployed policies; repeat.")
@@ -228,6 +233,7 @@ def study(
         split=split,
         out=out,
         found=found,
+        trained=trained,
         policies=tuple(policy or ()),
         causal=Causal(bound, absent),
         methods=tuple(method or ("mutate",)),

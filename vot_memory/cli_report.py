@@ -52,7 +52,8 @@ def report(
         list[Path] | None,
         typer.Option(
             metavar="CSV",
-            help="What a study found: ceilings, calibration, perturbations or readings; repeat.",
+            help="What a study found: ceilings, calibration, perturbations, readings, ablation; "
+            "repeat.",
         ),
     ] = None,
     formats: Annotated[str, typer.Option(help="Files of each plot.")] = "png,svg,pdf",

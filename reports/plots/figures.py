@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from vot_memory.reports.plots.ablation import ablation_alt, ablation_plot
 from vot_memory.reports.plots.ceilings import ceilings_alt, ceilings_plot
 from vot_memory.reports.plots.difficulty import difficulty_alt, difficulty_plot
 from vot_memory.reports.plots.events import event_alt, event_plot
@@ -40,6 +41,7 @@ class Plot(NamedTuple):
 
 STUDY_PLOTS: dict[str, tuple[Callable[[Study], Figure], Callable[[Study], str]]] = {
     "ceilings": (ceilings_plot, ceilings_alt),
+    "ablation": (ablation_plot, ablation_alt),
 }
 PLOTS = (
     Plot("ar", "accuracy over robustness", ar_plot, ar_alt),

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from vot_memory.errors import InputError, unknown
 from vot_memory.registry import policy_names
-from vot_memory.reports.tables.csv_rows import CsvRow, read_csv
+from vot_memory.reports.tables.csv_rows import CsvRow
 from vot_memory.reports.tables.gap import SHARE_COLUMNS, describe_share, share_cells, share_of_gap
 from vot_memory.reports.tables.ranks import PRIVILEGED
 from vot_memory.reports.tables.study import (
     Measure,
-    Once,
     Study,
     describe_intervals,
+    describe_videos,
     gap_cells,
-    require,
+    read_qualities,
 )
-from vot_memory.reports.text import MINUS, count
+from vot_memory.reports.text import MINUS
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -67,33 +67,14 @@ def read_ceilings(paths: Seq[Path]) -> Study:
         InputError: a file cannot be read or lacks a column; a ceiling is unknown, a value stands
             twice, Q lies outside 0..1, there is no FIFO, or the ceilings share no video.
     """
-    import pandas as pd
-
-    once, cells = Once(), []
-    for path in paths:
-        file = read_csv(path, "ceilings", COLUMNS)
-        require(file, path, COLUMNS, "ceilings")
-        for row in file.rows:
-            once.check(row, "sequence", "object", "ceiling")
-            cells.append((row.name("sequence"), _kind(row), row.share("Q")))
-    table = pd.DataFrame(cells, columns=list(COLUMNS)).pivot_table(
-        index="sequence", columns="ceiling", values="Q", sort=False
-    )
-    shared = table.dropna()
-    where = ", ".join(path.name for path in paths)
-    if BASE not in table:
-        raise InputError(
-            f"{where}: there is no ceiling {BASE!r}, which the others are compared to."
-        )
-    if shared.empty:
-        raise InputError(f"{where}: no video has all of the ceilings {', '.join(map(str, table))}.")
+    shared, left = read_qualities(paths, COLUMNS, "ceiling", [BASE], _kind)
     return Study(
         "ceilings",
         "Ceilings of memory decisions",
         {"ceiling": "ceiling", "what": "what it is", "told": "told of the ground truth"},
-        tuple(m for m in _MEASURES if m.name != "share" or HINDSIGHT in table),
+        tuple(m for m in _MEASURES if m.name != "share" or HINDSIGHT in shared),
         _rows(shared),
-        _notes(len(shared), len(table), HINDSIGHT in table),
+        _notes(len(shared), left, HINDSIGHT in shared),
     )
 
 
@@ -141,11 +122,9 @@ def _row(name: str, own: Series, base: Series, best: Series | None) -> dict[str,
     return row | (undefined if apart else share_cells(share_of_gap(own, base, best)))
 
 
-def _notes(videos: int, total: int, shares: bool) -> tuple[str, ...]:
-    left = total - videos
+def _notes(videos: int, left: int, shares: bool) -> tuple[str, ...]:
     return (
-        f"Means over {count(videos, 'video')} that all ceilings have"
-        + (f"; {count(left, 'video')} left out." if left else "."),
+        describe_videos(videos, left, "ceilings"),
         "Only what is told nothing can track. The others were given ground truth of these videos: "
         "they say where there is room, and are no results of a tracker.",
         "Each is what was reached under its own terms, a lower bound of what could be; they do not "

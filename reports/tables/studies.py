@@ -7,7 +7,7 @@ from collections.abc import Sequence as Seq
 from pathlib import Path
 
 from vot_memory.errors import InputError
-from vot_memory.reports.tables import calibration, ceilings, perturbations, readings
+from vot_memory.reports.tables import ablation, calibration, ceilings, perturbations, readings
 from vot_memory.reports.tables.csv_rows import read_csv
 from vot_memory.reports.tables.study import Study
 
@@ -16,6 +16,7 @@ KINDS: tuple[tuple[tuple[str, ...], Callable[[Seq[Path]], Study]], ...] = (
     (perturbations.COLUMNS, perturbations.read_perturbations),
     (readings.COLUMNS, readings.read_readings),
     (calibration.COLUMNS, calibration.read_calibration),
+    (ablation.COLUMNS, ablation.read_ablation),
 )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vot_memory.errors import InputError
-from vot_memory.reports.tables.csv_rows import CsvFile, CsvRow
+from vot_memory.reports.tables.csv_rows import CsvFile, CsvRow, read_csv
 from vot_memory.reports.tables.notes import FEW_SEQUENCES
 from vot_memory.reports.tables.pairing import defined
+from vot_memory.reports.text import count
 from vot_memory.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -84,6 +85,62 @@ class Once:
             said = ", ".join(f"{name} {row.cells[name]}" for name in known)
             raise InputError(f"{row.where}: {said} stands in {self._seen[key]} already.")
         self._seen[key] = row.where
+
+
+def read_qualities(
+    paths: Seq[Path],
+    columns: tuple[str, str, str],
+    kind: str,
+    bases: Seq[str],
+    named: Callable[[CsvRow], str] | None = None,
+) -> tuple[DataFrame, int]:
+    """Read Q by video and name, on the videos that have all names.
+
+    Args:
+        paths: CSV files with these columns and maybe `object`; a video is the mean over objects.
+        columns: of the video, of the name, and Q.
+        kind: of what is named, a noun.
+        bases: names that the others are compared to.
+        named: the name of a line, where not every name will do.
+
+    Returns:
+        Q, a row a video and a column a name, and how many videos are left out.
+
+    Raises:
+        InputError: a file cannot be read or lacks a column; a value stands twice, Q lies outside
+            0..1, a base is missing, or no video has all names.
+    """
+    import pandas as pd
+
+    video, name, value = columns
+    once, cells = Once(), []
+    for path in paths:
+        file = read_csv(path, f"{kind}s", columns)
+        require(file, path, columns, f"{kind}s")
+        for row in file.rows:
+            once.check(row, video, "object", name)
+            own = row.name(name) if named is None else named(row)
+            cells.append((row.name(video), own, row.share(value)))
+    table = pd.DataFrame(cells, columns=list(columns)).pivot_table(
+        index=video, columns=name, values=value, sort=False
+    )
+    where = ", ".join(path.name for path in paths)
+    for base in bases:
+        if base not in table:
+            raise InputError(
+                f"{where}: there is no {kind} {base!r}, which the others are compared to."
+            )
+    shared = table.dropna()
+    if shared.empty:
+        names = ", ".join(map(str, table))
+        raise InputError(f"{where}: no video has all of the {kind}s {names}.")
+    return shared, len(table) - len(shared)
+
+
+def describe_videos(videos: int, left: int, kinds: str) -> str:
+    """Which videos the means of a table cover; `left` are left out."""
+    end = f"; {count(left, 'video')} left out." if left else "."
+    return f"Means over {count(videos, 'video')} that all {kinds} have{end}"
 
 
 def gap_cells(name: str, own: Series | None, base: Series | None) -> dict[str, float]:

@@ -7,42 +7,18 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from tiny_training import TINY, train
 from worlds import golden_model, make_video
 
 from vot_memory.errors import InputError
-from vot_memory.learn.ablation import ablate
-from vot_memory.learn.features import GROUPS
 from vot_memory.learn.finetune import FinetuneSettings
-from vot_memory.learn.fitting import FitSettings
-from vot_memory.learn.imitate import ImitateSettings, train_imitate
-from vot_memory.learn.labels import LabelSettings
+from vot_memory.learn.imitate import train_imitate
 from vot_memory.learn.policy_file import load_learned
 from vot_memory.learn.simulator import Rules
 from vot_memory.progress import Silent
 from vot_memory.registry import load_policy
 
 pytestmark = pytest.mark.golden
-
-TINY = ImitateSettings(
-    rounds=2,
-    videos=2,
-    branching=1,
-    label=LabelSettings(visits=2, branched=3, hold=(1,)),
-    fit=FitSettings(width=8, heads=2, layers=1, steps=5, batch=8),
-    rules=Rules(slots=4),
-)
-
-
-def train(out, settings=TINY, **options):
-    video, other = make_video(10), make_video(9, label=2)
-    return train_imitate(golden_model(), [video, other], [other], out, settings, **options)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    out = tmp_path_factory.mktemp("imitate")
-    train(out)
-    return out
 
 
 def content(folder):
@@ -171,18 +147,3 @@ def test_fine_tuning_follows_the_last_round(trained, tmp_path):
     other = replace(settings, finetune=replace(settings.finetune, lr=1e-3))
     with pytest.raises(InputError, match="differs in lr"):
         train(tmp_path / "whole", other)
-
-
-def test_an_ablation_plays_a_policy_for_every_group(trained, tmp_path):
-    table = pd.read_csv(ablate(golden_model(), trained, [make_video(9)], tmp_path))
-    assert table["without"].tolist() == ["all", *GROUPS]
-    assert table["to_all"][0] == 0
-    assert table["agreement"].between(0, 1).all()
-    with pytest.raises(InputError, match="holds no training"):
-        ablate(golden_model(), _copy_of_policy(trained, tmp_path / "other"), [], tmp_path / "x")
-
-
-def _copy_of_policy(trained, folder):
-    folder.mkdir()
-    (folder / "policy.safetensors").write_bytes((trained / "policy.safetensors").read_bytes())
-    return folder

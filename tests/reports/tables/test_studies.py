@@ -7,15 +7,20 @@ import pytest
 from fake_results import sequence
 
 from vot_memory.errors import InputError
+from vot_memory.learn.studies.ablation import FIFO, HIDDEN
 from vot_memory.reports import Wanted, write_report
 from vot_memory.reports.pages.markdown_grids import render_grid
 from vot_memory.reports.pages.study_grids import study_grid
+from vot_memory.reports.plots.ablation import ablation_alt, ablation_plot
 from vot_memory.reports.plots.ceilings import ceilings_alt, ceilings_plot
+from vot_memory.reports.tables.ablation import WORDS
 from vot_memory.reports.tables.studies import read_studies
+from vot_memory.reports.text import MINUS
 
 CEILINGS = "sequence,ceiling,Q"
 CALIBRATION = "clip,method,seed,budget,Q,optimum"
 PERTURBED = "sequence,perturbation,draw,policy,Q"
+ABLATION = "sequence,without,Q"
 READINGS = "sequence,rows,pointers,policy,frames,Q"
 
 
@@ -30,10 +35,10 @@ def read(tmp_path):
     return from_lines
 
 
-def ceilings(**qualities):
+def ceilings(head=CEILINGS, **qualities):
     """Lines of ceilings on videos a, b, c ..."""
     return [
-        CEILINGS,
+        head,
         *(
             f"{video},{name.replace('_', '-')},{quality}"
             for name, values in qualities.items()
@@ -171,6 +176,61 @@ def test_readings_are_compared_with_the_first(read):
     assert np.isnan([first["fifo_gain"], first["found_gain"]]).all()
 
 
+def ablation(**qualities):
+    """Lines of an ablation on videos a, b, c ..."""
+    return ceilings(ABLATION, **qualities)
+
+
+def test_an_ablation_by_hand(read):
+    study = read(
+        "# a setting",
+        *ablation(
+            mask=(0.6, 0.8, 0.7),
+            age=(0.4, 0.6, 0.6),
+            nothing=(0.5, 0.8, 0.7),
+            fifo=(0.5, 0.7, 0.5),
+        ),
+    )
+    rows = rows_by(study, "without")
+    assert list(rows) == ["fifo", "nothing", "age", "mask"]  # what is missed most comes first
+    assert rows["age"]["Q"] == pytest.approx(1.6 / 3)
+    assert rows["age"]["change"] == pytest.approx(-0.4 / 3)
+    assert rows["age"]["gain"] == pytest.approx(-0.1 / 3)
+    assert -0.201 <= rows["age"]["change_low"] < -0.4 / 3 < rows["age"]["change_high"] <= -0.099
+    assert rows["fifo"]["change"] == pytest.approx(-0.3 / 3)
+    assert rows["nothing"]["gain"] == pytest.approx(0.3 / 3)
+    assert np.isnan([rows["nothing"]["change"], rows["fifo"]["gain"]]).all()
+    table = render_grid(study_grid(study))
+    assert "| fifo | SAM 2's own rule | 0.567 |" in table
+    assert f"| age | age and order of memories | 0.533 | {MINUS}0.133 |" in table
+
+
+def test_an_ablation_covers_the_videos_that_all_have(read):
+    study = read(*ablation(fifo=(0.5, 0.6), nothing=(0.7, 0.6, 0.1)))
+    assert rows_by(study, "without")["nothing"]["Q"] == pytest.approx(0.65)
+    assert "Means over 2 videos that all ablations have; 1 video left out." in study.notes
+
+
+def test_every_group_of_features_has_its_words():
+    assert list(WORDS) == [FIFO, *HIDDEN]
+
+
+def test_the_figure_of_an_ablation_is_about_the_whole_policy(read):
+    study = read(*ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8), age=(0.4, 0.7), mask=(0.6, 0.8)))
+    rule, learned = ablation_plot(study).axes
+    assert [tick.get_text() for tick in rule.get_yticklabels()] == ["fifo: SAM 2's own rule"]
+    names = [tick.get_text().partition(":")[0] for tick in learned.get_yticklabels()]
+    assert names == ["nothing", "age", "mask"]
+    dots = [line for line in learned.lines if line.get_marker() not in ("None", None, "")]
+    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([0, -0.15, 0])
+    assert ablation_alt(study).endswith(
+        f"fifo {MINUS}0.150; fitted without age {MINUS}0.150, mask 0.000."
+    )
+    alone = read(*ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8)))
+    assert ablation_alt(alone).endswith(f"features: fifo {MINUS}0.150.")
+    assert len(ablation_plot(alone).axes) == 2
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -184,6 +244,11 @@ def test_readings_are_compared_with_the_first(read):
         ([CALIBRATION, "x,beam,0,9,0.6,0.7", "x,beam,1,9,0.6,0.8"], "the optimum of x is 0.8, but"),
         ([PERTURBED, "a,drop 5%,0,fifo,0.5"], "fifo has no perturbation 'none'"),
         ([PERTURBED, "a,none,0,,0.5"], "line 2: policy is empty"),
+        ([ABLATION, "a,fifo,0.5"], "there is no ablation 'nothing', which the others are compared"),
+        ([ABLATION, "a,nothing,0.5"], "there is no ablation 'fifo'"),
+        ([ABLATION, "a,nothing,0.5", "b,fifo,0.5"], "no video has all of the ablations nothing, f"),
+        ([ABLATION, "a,fifo,0.5", "a,fifo,0.6"], "line 3: sequence a, without fifo stands in"),
+        ([ABLATION, "a,,0.5"], "line 2: without is empty"),
         ([READINGS, *["a,rank,bank,fifo,79,0.5"] * 2], "stands in"),
     ],
 )
@@ -212,6 +277,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
     store.run("fifo", {"a": 50})
     files = {
         "ceilings": ceilings(fifo=(0.5, 0.6), learned=(0.6, 0.8)),
+        "ablation": ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8)),
         "calibration": [CALIBRATION, "x,<b>,0,9,0.7,0.7"],
     }
     for name, lines in files.items():
@@ -226,7 +292,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
     tables = {
         f"tables/{name}.{kind}" for name in (*files, "reached") for kind in ("csv", "md", "tex")
     }
-    assert tables | {"plots/ceilings.png"} <= written
+    assert tables | {"plots/ceilings.png", "plots/ablation.png"} <= written
     page = (report.folder / "index.html").read_text()
     text = (report.folder / "report.md").read_text()
     for said in (page, text):
@@ -234,6 +300,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
         assert "Ceilings of memory decisions" in said
         assert "Frames to find as much as ppo" in said
         assert "Search where the optimum is known" in said
+        assert "Features of the learned policy" in said
         assert "plots/ceilings.png" in said
         assert "&lt;b&gt;" in said
     assert "<b>" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)

@@ -13,14 +13,15 @@ from vot_memory.backbone import Backbone
 from vot_memory.bank import Source
 from vot_memory.building import check_writable
 from vot_memory.datasets.sequence import Sequence
-from vot_memory.datasets.splits import load_split
+from vot_memory.datasets.splits import check_for_tuning, load_split
 from vot_memory.errors import InputError, unknown
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.search import METHODS
 from vot_memory.learn.search.ceilings import Causal, ceilings
 from vot_memory.learn.simulator import Rules
-from vot_memory.learn.studies import calibration, readings, robustness
+from vot_memory.learn.studies import ablation, calibration, readings, robustness
+from vot_memory.learn.studies.ablation import Ablation
 from vot_memory.learn.studies.table import Row, complete_table
 from vot_memory.learn.tracked import tracked_quality
 from vot_memory.models import load_model
@@ -38,8 +39,10 @@ class StudySettings:
 
     Attributes:
         name: of the study, one of `STUDIES`.
-        split: name or folder. out: the CSV.
+        split: name or folder; for ablation none that is held out.
+        out: the CSV; networks of ablation stand in `OUT.weights` beside it.
         found: what search found on these videos (`replay.json`), for ceilings and robustness.
+        trained: folder of a training by imitation, for ablation.
         policies: what is deployed, for ceilings.
         causal: rule that knows the current frame's truth, for ceilings.
         methods, budgets, seeds: of search, for calibration; readings take the first of each.
@@ -53,6 +56,7 @@ class StudySettings:
     split: str
     out: Path
     found: Path | None = None
+    trained: Path | None = None
     policies: tuple[str, ...] = ()
     causal: Causal = field(default_factory=Causal)
     methods: tuple[str, ...] = ("mutate",)
@@ -73,6 +77,13 @@ class StudySettings:
             raise InputError(
                 f"Study {self.name} needs what search found: give --found OUT/replay.json."
             )
+        if self.name == "ablation":
+            if self.trained is None:
+                raise InputError(
+                    "Study ablation needs a training: give --trained, the folder of train --method "
+                    "imitate."
+                )
+            check_for_tuning(self.split, own_folder=True)
         for method in self.methods:
             if method not in METHODS:
                 raise unknown("method", method, METHODS)
@@ -82,12 +93,13 @@ class StudySettings:
 class Study:
     """A study on its videos; `rows` are computed a video at a time."""
 
-    def __init__(self, settings: StudySettings) -> None:
+    def __init__(self, settings: StudySettings, tell: Callable[[str], None]) -> None:
         self.settings = settings
         self.split = load_split(settings.split, limit=settings.limit, data=settings.data)
         self.exact = self._model("auto")
-        found = settings.found
+        found, trained, out = settings.found, settings.trained, settings.out
         self.replay = None if found is None else Replay(ReplayConfig(found))
+        self.refitted = None if trained is None else Ablation(trained, self.exact, out, tell)
 
     def _model(self, dtype: str) -> Backbone:
         s = self.settings
@@ -129,6 +141,11 @@ class Study:
             clip, model, method=s.methods[0], budget=s.budgets[0], seed=s.seeds[0]
         )
 
+    def ablation(self, video: Sequence) -> Iterator[Row]:
+        """Q of FIFO and of a learned policy that is fitted without each group of features."""
+        assert self.refitted is not None  # noqa: S101 - settings see to it
+        yield from self.refitted.qualities(video)
+
     def _rules(self, replay: Replay) -> Rules:
         found = replay.recorded
         return Rules(found.slots, found.rows, found.pointers)
@@ -153,6 +170,7 @@ STUDIES: dict[str, tuple[tuple[str, ...], Callable[[Study, Sequence], Iterator[R
     "robustness": (robustness.COLUMNS, Study.robustness),
     "calibration": (calibration.COLUMNS, Study.calibration),
     "readings": (readings.COLUMNS, Study.readings),
+    "ablation": (ablation.COLUMNS, Study.ablation),
 }
 
 
@@ -164,7 +182,7 @@ def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line
         OSError: the table cannot be written.
     """
     check_writable(settings.out)
-    study = Study(settings)
+    study = Study(settings, tell)
     todo = share(study.split.only(settings.videos).sequences, settings.shard)
     for video in todo:
         if not video.objects:
@@ -190,6 +208,8 @@ def _setting(study: Study) -> str:
     if s.name in ("calibration", "readings"):
         parts += [f"{'/'.join(s.methods)} at {'/'.join(map(str, s.budgets))} passes"]
         parts += [f"seeds {'/'.join(map(str, s.seeds))}"]
+    elif s.name == "ablation" and study.refitted is not None:
+        parts += [f"training {study.refitted.training.digest}"]
     elif study.replay is not None:
         parts += [f"decisions {study.replay.fingerprint()['file_sha256'][:12]}"]
     if s.name == "ceilings":

@@ -1,0 +1,22 @@
+"""The smallest training by imitation, on the golden weights."""
+
+from worlds import golden_model, make_video
+
+from vot_memory.learn.fitting import FitSettings
+from vot_memory.learn.imitate import ImitateSettings, train_imitate
+from vot_memory.learn.labels import LabelSettings
+from vot_memory.learn.simulator import Rules
+
+TINY = ImitateSettings(
+    rounds=2,
+    videos=2,
+    branching=1,
+    label=LabelSettings(visits=2, branched=3, hold=(1,)),
+    fit=FitSettings(width=8, heads=2, layers=1, steps=5, batch=8),
+    rules=Rules(slots=4),
+)
+
+
+def train(out, settings=TINY, **options):
+    video, other = make_video(10), make_video(9, label=2)
+    return train_imitate(golden_model(), [video, other], [other], out, settings, **options)
