@@ -18,7 +18,7 @@ from vot_memory.errors import InputError
 from vot_memory.learn import features
 from vot_memory.learn.networks import SlotPointer
 
-SHIPPED = "learned-nano.v0.safetensors"  # beside the model's; better ones get a new name
+SHIPPED = "learned-nano.v1.safetensors"  # beside the model's; better ones get a new name
 _KEY = "policy"  # of the file's metadata
 
 
