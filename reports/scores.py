@@ -238,11 +238,15 @@ def _box_row(
 
 
 def _spec(identity: Identity) -> PolicySpec | None:
-    from vot_memory.registry import load_policy
+    from vot_memory.registry import load_policy, policy_class
 
     if identity.tracker == IMPORTED:  # its name may be that of a policy, which it is not
         return None
     try:
         return load_policy(identity.policy, identity.policy_config).spec
+    except InputError:  # files that its options named go by their content in an identity
+        pass
+    try:
+        return getattr(policy_class(identity.policy), "spec", None)
     except InputError:
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from vot_memory.learn.policy_file import load_learned
 from vot_memory.results import Identity
 from vot_memory.run_labels import run_labels
 
@@ -31,6 +32,9 @@ def test_labels_name_changed_options_and_tell_twins_apart():
             identity("first", policy_source="a" * 64),
             identity("first", policy_source="b" * 64),
             identity("not.installed:Rule", {"gain": 0.5}),
+            identity("learned", {"weights_sha256": load_learned().sha256, "other_model": False}),
+            identity("learned", {"weights_sha256": "c" * 64, "other_model": True}),
+            identity("replay", {"file_sha256": "d" * 64}),
         ]
     ) == [
         "fifo",
@@ -40,4 +44,7 @@ def test_labels_name_changed_options_and_tell_twins_apart():
         "first [source aaaaaa]",
         "first [source bbbbbb]",
         "not.installed:Rule (gain=0.5)",
+        "learned",
+        "learned (weights_sha256=ccccccccccccccc…, other_model=true)",
+        "replay (file_sha256=ddddddddddddddd…)",
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from vot_memory.errors import InputError
-from vot_memory.registry import policy_class
+from vot_memory.registry import load_policy, policy_class
 from vot_memory.results import Identity
 
 _LONG_OPTION = 16  # letters of an option's value in a label
@@ -55,12 +55,20 @@ def _option(value: Any) -> str:
 def _changed_options(identity: Identity) -> dict[str, Any]:
     """Options that differ from the policy's defaults; all of them if it cannot be loaded here."""
     try:
-        fields = dataclasses.fields(policy_class(identity.policy).Config)
+        defaults = _defaults(identity.policy)
     except InputError:
         return identity.policy_config
-    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
     return {
         name: value
         for name, value in identity.policy_config.items()
         if name not in defaults or json.dumps(defaults[name], default=str) != json.dumps(value)
     }
+
+
+def _defaults(policy: str) -> dict[str, Any]:
+    """What a policy without options has in its identity; one that needs some has its fields."""
+    fields = dataclasses.fields(policy_class(policy).Config)
+    try:
+        return load_policy(policy).fingerprint()
+    except InputError:
+        return {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
