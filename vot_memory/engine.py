@@ -7,7 +7,7 @@ are encoded lazily, once for identical rows, and not at all for rows that discar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from vot_memory.policy import (
     MemoryPolicy,
     ReadPlan,
     Selection,
-    State,
     Write,
 )
 from vot_memory.ranges import (
@@ -40,6 +39,7 @@ from vot_memory.ranges import (
     check_write,
 )
 from vot_memory.reading import exact
+from vot_memory.track import Track
 
 
 @dataclass(frozen=True)
@@ -50,28 +50,6 @@ class Settings:
     stability: bool = False
     hard_prompt: bool = False
     fill_hole_area: int = 0
-
-
-@dataclass
-class Track:
-    """The memory of all objects of one video under one policy.
-
-    Attributes:
-        policy: who decides. bank: what is remembered. state: the policy's private tensors.
-        frame: index of the last frame seen, -1 before the first.
-        start: int64 [B], frame of each row's prompt.
-        origin: int64 [B]; rows of a group with equal origin hold identical memories.
-        num_frames: length of the video, None for a stream.
-    """
-
-    policy: MemoryPolicy
-    bank: Bank
-    state: State
-    num_frames: int | None
-    start: Tensor
-    origin: Tensor
-    frame: int = -1
-    objects: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -32,11 +32,11 @@ from vot_memory.policy import (
     Write,
 )
 from vot_memory.reading import exact
+from vot_memory.track import Track
 
 if TYPE_CHECKING:
     from vot_memory.candidates import Candidates
     from vot_memory.datasets.prompts import Prompt
-    from vot_memory.engine import Track
     from vot_memory.log import Log
 
 LABELS = range(-1, 4)  # of the prompt encoder: none, click off and on the object, corners of a box

@@ -16,10 +16,11 @@ from vot_memory.backbone import Backbone, Heads
 from vot_memory.bank import Bank, Entry
 from vot_memory.candidates import Candidates
 from vot_memory.datasets.prompts import MaskPrompt
-from vot_memory.engine import Engine, Settings, Track
+from vot_memory.engine import Engine, Settings
 from vot_memory.kalman import box_iou
 from vot_memory.policy import ANCHOR, DISCARD, RECENT, UNUSED, ReadPlan, Selection
 from vot_memory.registry import load_policy
+from vot_memory.track import Track
 from vot_memory.tracking import Tracker
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -29,11 +29,12 @@ from vot_memory import reading
 from vot_memory.backbone import Backbone, Features
 from vot_memory.bank import Bank
 from vot_memory.candidates import Candidates
-from vot_memory.engine import Engine, Prediction, Track
+from vot_memory.engine import Engine, Prediction
 from vot_memory.errors import InputError
 from vot_memory.learn.clip import Clip
 from vot_memory.learn.nodes import NONE, Ids, Nodes, Predictions
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.track import Track
 
 _POINTERS = 16  # SAM 2.1's max_obj_ptrs_in_encoder
 
