@@ -167,7 +167,7 @@ def test_stopping_says_how_to_go_on(vot, monkeypatch, place, words):
 @pytest.mark.e2e
 @pytest.mark.usefixtures("_short")
 def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
-    windows = ((3, 3),)  # slots and decisions; the study's own take minutes
+    windows = ((3, 3), (2, 4))  # slots and decisions; the study's own take minutes
     monkeypatch.setattr("vot_memory.learn.studies.calibration.SIZES", windows)
     monkeypatch.setattr("vot_memory.learn.studies.robustness.DROPS", (0.1,))
     found = ("--found", "found/replay.json")
@@ -180,12 +180,13 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
 
     replay = ("--policy", "replay", "--set", "replay.file=found/replay.json")
     assert vot("run", "--policy", "fifo", *replay, *SMOKE, "--out", "runs").code == 0
-    for name, words in (
-        ("readings", ("--budget", "40")),
-        ("calibration", ("--budget", "30")),
-        ("ceilings", (*found, "--policy", "sam3")),
-        ("robustness", found),
-    ):
+    studies = {
+        "readings": ("--budget", "40"),
+        "calibration": ("--budget", "30"),
+        "ceilings": (*found, "--policy", "sam3"),
+        "robustness": found,
+    }
+    for name, words in studies.items():
         made = vot("study", name, *SMOKE, *words, "--out", f"{name}.csv")
         assert made.out.endswith(f"Table: {name}.csv\n"), made.err
     ceilings = [line.split(",") for line in (tmp_path / "ceilings.csv").read_text().splitlines()]
@@ -193,15 +194,16 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
         *("sam3", "hindsight", "causal", "fifo", "choice", "memory", "both"),
     ]
     calibration = (tmp_path / "calibration.csv").read_text().splitlines()
-    _, slots, decisions, *_, best, optimum, fifo = calibration[2].split(",")
-    assert (slots, decisions) == ("3", "3")
-    assert float(fifo) <= float(best) <= float(optimum)
+    for line, size in zip(calibration[2:], windows, strict=True):
+        _, slots, decisions, *_, best, optimum, fifo = line.split(",")
+        assert (int(slots), int(decisions)) == size
+        assert float(fifo) <= float(best) <= float(optimum)
     quality = {row[1]: float(row[2]) for row in ceilings[2:]}
     assert quality["hindsight"] >= quality["fifo"] - 1e-6
 
     report = vot(
         *("report", "--results", "runs", "--out", "report", "--curves", "found/curves.csv"),
-        *("--study", "ceilings.csv", "--study", "robustness.csv"),
+        *(word for name in studies for word in ("--study", f"{name}.csv")),
     )
     assert report.code == 0, report.err
     assert "replay" in report.out

@@ -14,7 +14,8 @@ from vot_memory.reports.text import count
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMNS = ("clip", "method", "seed", "budget", "Q", "optimum")
+COLUMNS = ("clip", "slots", "decisions", "method", "seed", "budget", "Q", "optimum")
+_WINDOW = ("clip", "slots", "decisions")
 TOLERANCE = 1e-5  # in Q: what the size of a batch changes
 _MEASURES = (
     Measure("clips", "clips", higher=None, digits=0),
@@ -30,29 +31,35 @@ def read_calibration(paths: Seq[Path]) -> Study:
 
     Raises:
         InputError: a file cannot be read or lacks a column; a run stands twice, a number cannot be
-            right, a clip has two optima, or a Q lies above the optimum.
+            right, a window has two optima, or a Q lies above the optimum.
     """
     import pandas as pd
 
-    once, cells, optima = Once(), [], dict[str, float]()
+    once, cells, optima = Once(), [], dict[tuple[str, int, int], float]()
     for path in paths:
         file = read_csv(path, "calibrations", COLUMNS)
         require(file, path, COLUMNS, "calibrations")
         for row in file.rows:
-            once.check(row, "clip", "method", "seed", "budget")
-            best = _optimum(row, optima)
-            names = (row.name("clip"), row.name("method"), row.name("seed"))
-            cells.append((*names, row.count("budget"), row.share("Q"), best))
+            once.check(row, *_WINDOW, "method", "seed", "budget")
+            window = (row.name("clip"), row.count("slots"), row.count("decisions"))
+            best = _optimum(row, window, optima)
+            run = (row.name("method"), row.name("seed"), row.count("budget"))
+            cells.append((*window, *run, row.share("Q"), best))
     runs = pd.DataFrame(cells, columns=list(COLUMNS))
     return Study(
         "calibration",
         "Search where the optimum is known",
-        {"method": "method", "budget": "budget, forward passes"},
+        {
+            "slots": "slots",
+            "decisions": "decisions",
+            "method": "method",
+            "budget": "budget, forward passes",
+        },
         _MEASURES,
         calibrate(runs),
         (
-            f"On {count(len(optima), 'clip')} so short that every sequence of decisions could be "
-            "played: the optimum is exact.",
+            f"On {count(len(optima), 'window')} so short that every sequence of decisions could be "
+            "played: the optimum is exact. With S slots and D decisions there are S^D.",
             f"Found means Q within {TOLERANCE:g} of the optimum, which is what rounding changes.",
             "It says how far to trust best-found values on whole videos, where no optimum is "
             "known; their decisions are many more, so it flatters.",
@@ -67,13 +74,13 @@ def calibrate(runs: DataFrame) -> DataFrame:
         runs: a row a run, `COLUMNS`.
 
     Returns:
-        A row a method and budget: `method`, `budget`, `clips`, `runs`, `exact` (share of clips
-        whose optimum was found), `gap` (mean of optimum - Q) and `worst` (the largest). Clips are
-        means over their seeds.
+        A row a size of window, method and budget: `slots`, `decisions`, `method`, `budget`,
+        `clips`, `runs`, `exact` (share of clips whose optimum was found), `gap` (mean of optimum -
+        Q) and `worst` (the largest). Clips are means over their seeds.
     """
     gap = (runs["optimum"] - runs["Q"]).clip(lower=0)
     scored = runs.assign(gap=gap, exact=(gap <= TOLERANCE).astype(float))
-    keys = ["method", "budget"]
+    keys = ["slots", "decisions", "method", "budget"]
     by_clip = scored.groupby([*keys, "clip"], sort=False)[["exact", "gap"]].mean()
     table = by_clip.groupby(keys, sort=False).mean()
     sizes = scored.groupby(keys, sort=False)
@@ -87,13 +94,16 @@ def calibrate(runs: DataFrame) -> DataFrame:
     )
 
 
-def _optimum(row: CsvRow, optima: dict[str, float]) -> float:
-    """The optimum of a clip, which is one and above every Q."""
-    clip, best = row.name("clip"), row.share("optimum")
-    known = optima.setdefault(clip, best)
+def _optimum(
+    row: CsvRow, window: tuple[str, int, int], optima: dict[tuple[str, int, int], float]
+) -> float:
+    """The optimum of a window, which is one and above every Q."""
+    best, (clip, slots, decisions) = row.share("optimum"), window
+    known = optima.setdefault(window, best)
     if abs(known - best) > TOLERANCE:
         raise InputError(
-            f"{row.where}: the optimum of {clip} is {best:g}, but {known:g} above: a clip has one."
+            f"{row.where}: the optimum of {clip} with {slots} slots and {decisions} decisions is "
+            f"{best:g}, but {known:g} above: a window has one."
         )
     if row.share("Q") > known + TOLERANCE:
         raise InputError(

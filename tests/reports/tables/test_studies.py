@@ -18,7 +18,7 @@ from vot_memory.reports.tables.studies import read_studies
 from vot_memory.reports.text import MINUS
 
 CEILINGS = "sequence,ceiling,Q"
-CALIBRATION = "clip,method,seed,budget,Q,optimum"
+CALIBRATION = "clip,slots,decisions,method,seed,budget,Q,optimum"
 PERTURBED = "sequence,perturbation,draw,policy,Q"
 ABLATION = "sequence,without,Q"
 READINGS = "sequence,rows,pointers,policy,frames,Q"
@@ -111,21 +111,24 @@ def test_the_figure_of_ceilings_keeps_groups_apart_and_fills_only_what_tracks(re
 def test_calibration_by_hand(read):
     study = read(
         CALIBRATION,
-        "x,beam,0,100,0.8,0.8",
-        "x,beam,1,100,0.7,0.8",
-        "y,beam,0,100,0.6,0.6",
-        "x,beam,0,10,0.5,0.8",
-        "y,random,0,100,0.599999,0.6",  # rounding
+        "x,7,4,beam,0,100,0.8,0.8",
+        "x,7,4,beam,1,100,0.7,0.8",
+        "y,7,4,beam,0,100,0.6,0.6",
+        "x,7,4,beam,0,10,0.5,0.8",
+        "y,7,4,random,0,100,0.599999,0.6",  # rounding
+        "x,3,8,beam,0,100,0.7,0.9",  # the clip's other window has an optimum of its own
     )
-    rows = {(row["method"], row["budget"]): row for row in study.records()}
-    assert list(rows) == [("beam", 10), ("beam", 100), ("random", 100)]
-    own = rows["beam", 100]
+    rows = {(row["slots"], row["method"], row["budget"]): row for row in study.records()}
+    runs = [(3, "beam", 100), (7, "beam", 10), (7, "beam", 100), (7, "random", 100)]
+    assert list(rows) == runs
+    own = rows[7, "beam", 100]
     assert (own["clips"], own["runs"]) == (2, 3)
     assert own["exact"] == pytest.approx((0.5 + 1) / 2)  # of x one seed of two, of y all
     assert own["gap"] == pytest.approx((0.05 + 0) / 2)
     assert own["worst"] == pytest.approx(0.1)
-    assert rows["random", 100]["exact"] == 1
-    assert rows["beam", 10]["exact"] == 0
+    assert rows[7, "random", 100]["exact"] == 1
+    assert rows[7, "beam", 10]["exact"] == 0
+    assert rows[3, "beam", 100]["gap"] == pytest.approx(0.2)
 
 
 def test_perturbations_by_hand(read):
@@ -240,8 +243,8 @@ def test_the_figure_of_an_ablation_is_about_the_whole_policy(read):
         ([CEILINGS, "a,fifo,0.5", "a,fifo,0.6"], "line 3: sequence a, ceiling fifo stands in"),
         ([CEILINGS, "a,causal,0.5"], "there is no ceiling 'fifo'"),
         ([CEILINGS, "a,causal,0.5", "b,fifo,0.5"], "no video has all of the ceilings"),
-        ([CALIBRATION, "x,beam,0,9,0.8,0.7"], "line 2: Q 0.8 lies above the optimum 0.7 of x"),
-        ([CALIBRATION, "x,beam,0,9,0.6,0.7", "x,beam,1,9,0.6,0.8"], "the optimum of x is 0.8, but"),
+        ([CALIBRATION, "x,7,4,beam,0,9,0.8,0.7"], "line 2: Q 0.8 lies above the optimum 0.7 of x"),
+        ([CALIBRATION, "x,7,4,beam,0,9,0.6,0.7", "x,7,4,beam,1,9,0.6,0.8"], "the optimum of x with 7 slots and 4 decisions is 0.8, but"),
         ([PERTURBED, "a,drop 5%,0,fifo,0.5"], "fifo has no perturbation 'none'"),
         ([PERTURBED, "a,none,0,,0.5"], "line 2: policy is empty"),
         ([ABLATION, "a,fifo,0.5"], "there is no ablation 'nothing', which the others are compared"),
@@ -278,7 +281,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
     files = {
         "ceilings": ceilings(fifo=(0.5, 0.6), learned=(0.6, 0.8)),
         "ablation": ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8)),
-        "calibration": [CALIBRATION, "x,<b>,0,9,0.7,0.7"],
+        "calibration": [CALIBRATION, "x,7,4,<b>,0,9,0.7,0.7"],
     }
     for name, lines in files.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(lines), encoding="utf-8")
@@ -305,5 +308,5 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
         assert "&lt;b&gt;" in said
     assert "<b>" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert (report.folder / "tables" / "calibration.csv").read_text().splitlines()[1] == (
-        "<b>,9,1,1,1,0,0"
+        "7,4,<b>,9,1,1,1,0,0"
     )
