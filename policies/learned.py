@@ -131,9 +131,7 @@ class Learned(BasePolicy):
             frames=bank.frame[rows].gather(1, oldest_first),
             t=t[rows],
         )
-        network = self.learned.network.to(now.device)
-        with torch.inference_mode():
-            action = network(features.tokens(scene)).argmax(1)
+        action = self.learned.decide(features.tokens(scene))
         replaced = oldest_first.gather(1, (action - 1).clamp(min=0)[:, None])[:, 0]
         return torch.where(action == 0, DISCARD, replaced)
 

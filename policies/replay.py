@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from vot_memory import reading
 from vot_memory.errors import InputError
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
-from vot_memory.setting import check_length, check_setting
+from vot_memory.setting import Setting, Video, check_setting, check_video
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,41 +32,30 @@ NO_DECISION = -1
 UNKNOWN = 0  # length of a stream
 
 
-class Decisions(BaseModel):
+class Decisions(Video):
     """Decisions for one object.
 
     Attributes:
-        sequence: name of the video. object: id of the object.
         actions: one for every frame from the first on which the bank is full.
-        num_frames: length of the whole video; None in files that do not say.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    sequence: str
-    object: str
     actions: list[Annotated[int, Field(ge=0, le=15)]]
-    num_frames: int | None = None
 
 
-class ReplayFile(BaseModel):
+class ReplayFile(Setting):
     """A file of recorded decisions and the setting they were recorded in (JSON).
 
     Attributes:
-        model: name and weights hash. image_size: pixels.
-        slots: size of the bank, the prompt included.
-        rows: temporal rows of the memories, by rank of age or by offset from the current frame.
-        pointers: `recent` = the last 15 frames', `bank` = those of the stored memories.
         tracks: the decisions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = 1
-    model: str
-    image_size: int
-    slots: Annotated[int, Field(ge=2, le=16)] = 7
-    rows: Literal["rank", "offset"] = "rank"
-    pointers: Literal["recent", "bank"] = "recent"
     tracks: list[Decisions]
+
+    @classmethod
+    def of(cls, setting: Setting, tracks: Iterable[Decisions]) -> ReplayFile:
+        """Decisions that were made in a setting."""
+        common = setting.model_dump(include=set(Setting.model_fields))
+        return cls(**common, tracks=list(tracks))
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ class Replay(BasePolicy):
                 )
             recorded = found[source.sequence, name]
             length = int(state["num_frames"][row])
-            check_length(place, "recorded", source.sequence, recorded.num_frames, length)
+            check_video(place, "recorded", recorded, source, length)
             actions = torch.tensor(recorded.actions, dtype=torch.int8)
             state["decisions"][row, : len(actions)] = actions
 

@@ -19,7 +19,7 @@ import torch
 from vot_memory import reading
 from vot_memory.errors import InputError
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
-from vot_memory.setting import check_length, check_setting
+from vot_memory.setting import check_setting, check_video
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,7 +93,7 @@ class Sam2RL(BasePolicy):
             number = self._of[source.sequence, name]
             agent, length = self.agents[number], int(state["num_frames"][row])
             check_setting(agent.path, "trained", agent.card, source, bank.num_maskmem)
-            check_length(agent.path, "trained", source.sequence, agent.card.num_frames, length)
+            check_video(agent.path, "trained", agent.card, source, length)
             state["agent"][row] = number
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:

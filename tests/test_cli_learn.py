@@ -181,6 +181,7 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
     replay = ("--policy", "replay", "--set", "replay.file=found/replay.json")
     assert vot("run", "--policy", "fifo", *replay, *SMOKE, "--out", "runs").code == 0
     studies = {
+        "causal": (),
         "readings": ("--budget", "40"),
         "calibration": ("--budget", "30"),
         "ceilings": (*found, "--policy", "sam3"),
@@ -191,7 +192,7 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
         assert made.out.endswith(f"Table: {name}.csv\n"), made.err
     ceilings = [line.split(",") for line in (tmp_path / "ceilings.csv").read_text().splitlines()]
     assert [row[1] for row in ceilings[2:]] == [
-        *("sam3", "hindsight", "causal", "fifo", "choice", "memory", "both"),
+        *("fifo", "sam3", "hindsight", "causal", "choice", "memory", "both"),
     ]
     calibration = (tmp_path / "calibration.csv").read_text().splitlines()
     for line, size in zip(calibration[2:], windows, strict=True):
@@ -227,7 +228,7 @@ def test_train_and_run_agents(vot, refuses, tmp_path):
 
     agent = tmp_path / "agents" / "seed0" / "synth-dev-00048-1" / "agent.safetensors"
     agent.write_bytes(agent.read_bytes()[:3000])
-    assert "agent.safetensors is not an agent" in refuses(*play, "--out", "runs")
+    assert "agent.safetensors is no agent" in refuses(*play, "--out", "runs")
 
 
 @pytest.mark.e2e

@@ -1,20 +1,22 @@
 """Decisions are played where they were made, and nowhere else."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from vot_memory.bank import Source
 from vot_memory.errors import InputError
-from vot_memory.setting import check_length, check_setting
+from vot_memory.setting import Setting, Video, check_setting, check_video
 
-HERE = Source("clip", ("1",), "nano@1", 128)
+HERE = Source("clip", ("1",), "nano@1", 128, "abc")
 
 
 def own(**changes):
-    values = {"model": "nano@1", "image_size": 128, "slots": 7, "rows": "rank"}
-    return SimpleNamespace(**values | changes)
+    return Setting(**{"model": "nano@1", "image_size": 128} | changes)
+
+
+def video(**changes):
+    return Video(sequence="clip", object="1", **changes)
 
 
 @pytest.mark.parametrize("changes", [{}, {"slots": 2}, {"slots": 16, "rows": "offset"}])
@@ -37,6 +39,13 @@ def test_another_setting_is_refused(changes, words):
 
 def test_another_length_is_refused_where_both_are_known():
     for recorded, length in ((12, 12), (None, 12), (12, 0), (12, -1)):
-        check_length(Path("a.json"), "trained", "clip", recorded, length)
+        check_video(Path("a.json"), "trained", video(num_frames=recorded), HERE, length)
     with pytest.raises(InputError, match="trained on 12 frames of sequence 'clip', which has 11"):
-        check_length(Path("a.json"), "trained", "clip", 12, 11)
+        check_video(Path("a.json"), "trained", video(num_frames=12), HERE, 11)
+
+
+def test_another_video_of_the_same_name_is_refused_where_both_are_known():
+    check_video(Path("a.json"), "recorded", video(digest="abc"), HERE, 0)
+    check_video(Path("a.json"), "recorded", video(), HERE, 0)
+    with pytest.raises(InputError, match="another video or annotation named 'clip'"):
+        check_video(Path("a.json"), "recorded", video(digest="def"), HERE, 0)

@@ -39,7 +39,7 @@ class Hosted:
     @property
     def dtype(self) -> str:
         """Precision of the model: float32, bfloat16 or float16."""
-        return str(self.engine.backbone.dtype).removeprefix("torch.")
+        return self.engine.backbone.precision
 
     @property
     def encoding(self) -> tuple[str, str]:
@@ -54,6 +54,7 @@ class Hosted:
             num_frames=len(sequence),
             non_overlap=non_overlap,
             sequence=sequence.name,
+            digest=sequence.digest,
         )
 
 

@@ -87,6 +87,11 @@ class Backbone:
         """(mem_dim, h, w) of one spatial memory."""
         return self.mem_dim, self.grid, self.grid
 
+    @property
+    def precision(self) -> str:
+        """Name of the dtype: float32, bfloat16 or float16."""
+        return str(self.dtype).removeprefix("torch.")
+
     def autocast(self) -> AbstractContextManager[object]:
         """The precision everything below runs in."""
         if self.dtype == torch.float32:

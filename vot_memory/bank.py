@@ -20,12 +20,14 @@ class Source:
         objects: object id of each row of the entry.
         model: name and weights hash of the model.
         image_size: side of the model's square input in pixels.
+        digest: of the video's content (`Sequence.digest`); empty where it is not known.
     """
 
     sequence: str
     objects: tuple[str, ...]
     model: str
     image_size: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)

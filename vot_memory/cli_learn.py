@@ -8,7 +8,6 @@ import typer
 
 from vot_memory import cli_options as opt
 from vot_memory.cli_report import make_console
-from vot_memory.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +107,10 @@ def train(
     samples: Annotated[
         int | None, typer.Option(min=1, help="ppo: decisions an iteration. Default: 16000.")
     ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(min=1e-9, help="Learning rate. Default: 0.0025 (ppo), 0.002 (imitate)."),
+    ] = None,
     dev: Annotated[
         str | None,
         typer.Option(metavar="SPLIT", help="imitate: chooses the round. Default: synth-dev."),
@@ -150,6 +153,7 @@ def train(
         out=out,
         iterations=iterations,
         samples=samples,
+        lr=lr,
         dev=dev,
         rounds=rounds,
         visits=visits,
@@ -178,7 +182,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="ceilings: what knowing more would bring; calibration: how often search finds the "
+            help="ceilings: what knowing more would bring; causal: by which bound to store frames, "
+            "for ceilings; calibration: how often search finds the "
             "optimum of short windows; readings: ranks or offsets, bank or recent pointers; "
             "robustness: what was found, on a changed video; ablation: a learned policy without "
             "each group of its features."
@@ -214,7 +219,9 @@ def study(
     video: Video = None,
     model: opt.Model = None,
     checkpoint: opt.Checkpoint = None,
+    image_size: opt.ImageSize = None,
     device: opt.Device = "auto",
+    dtype: opt.Dtype = "auto",
     limit: opt.Limit = None,
     shard: opt.Shard = "1/1",
     data: opt.Data = None,
@@ -244,7 +251,9 @@ def study(
         shard=shard,
         model=model,
         checkpoint=checkpoint,
+        image_size=image_size,
         device=device,
+        dtype=dtype,
         data=data,
     )
     use_threads(threads)
@@ -258,12 +267,6 @@ def study(
 def _rules(slots: int, rows: str, pointers: str) -> "Rules":
     from vot_memory.learn.simulator import Rules
 
-    for kind, value, known in (
-        ("rows", rows, ("rank", "offset")),
-        ("pointers", pointers, ("recent", "bank")),
-    ):
-        if value not in known:
-            raise unknown(kind, value, known)
     return Rules(slots, cast("Any", rows), cast("Any", pointers))
 
 

@@ -118,7 +118,12 @@ class Engine:
 
     @torch.inference_mode()
     def prompt(
-        self, track: Track, features: Features, prompts: dict[str, Prompt], sequence: str = ""
+        self,
+        track: Track,
+        features: Features,
+        prompts: dict[str, Prompt],
+        sequence: str = "",
+        digest: str = "",
     ) -> Prediction:
         """Begin the given objects on the current frame: new rows, the prompt in slot 0.
 
@@ -127,6 +132,7 @@ class Engine:
             features: the encoded picture.
             prompts: object id -> prompt.
             sequence: name of the video, for policies that recognise it.
+            digest: of its content (`Sequence.digest`), where it is known.
 
         Returns:
             The prediction for the new objects, G = len(prompts).
@@ -173,6 +179,7 @@ class Engine:
                 tuple(name for name in prompts for _ in range(per)),
                 self.backbone.name,
                 self.backbone.image_size,
+                digest,
             ),
         )
         track.bank.write(zero, entry)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from vot_memory.errors import InputError
 
@@ -11,23 +13,39 @@ if TYPE_CHECKING:
     from vot_memory.bank import Source
 
 
-class Setting(Protocol):
+class Setting(BaseModel):
     """What decisions depend on, as files record it.
 
     Attributes:
         model: name and weights hash. image_size: pixels.
         slots: size of the bank, the prompt included.
-        rows: temporal rows of the memories, `rank` or `offset`.
+        rows: temporal rows of the memories, by rank of age or by offset from the current frame.
+        pointers: `recent` = the last 15 frames', `bank` = those of the stored memories.
     """
 
-    @property
-    def model(self) -> str: ...  # noqa: D102
-    @property
-    def image_size(self) -> int: ...  # noqa: D102
-    @property
-    def slots(self) -> int: ...  # noqa: D102
-    @property
-    def rows(self) -> str: ...  # noqa: D102
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: Literal[1] = 1
+    model: str
+    image_size: int
+    slots: Annotated[int, Field(ge=2, le=16)] = 7
+    rows: Literal["rank", "offset"] = "rank"
+    pointers: Literal["recent", "bank"] = "recent"
+
+
+class Video(BaseModel):
+    """Which object of which video decisions are for, as files record it.
+
+    Attributes:
+        sequence: name of the video. object: id of the object.
+        num_frames: length of the whole video; None in files that do not say.
+        digest: of the video's content (`Sequence.digest`); empty in files that do not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sequence: str
+    object: str
+    num_frames: int | None = None
+    digest: str = ""
 
 
 def check_setting(place: Path, made: str, own: Setting, source: Source, num_maskmem: int) -> None:
@@ -82,14 +100,19 @@ def check_rows(place: Path, own: Setting, num_maskmem: int) -> None:
         )
 
 
-def check_length(place: Path, made: str, sequence: str, own: int | None, length: int) -> None:
-    """Refuse a video of another length; None and, of a stream, 0 or less are not known.
+def check_video(place: Path, made: str, own: Video, source: Source, length: int) -> None:
+    """Refuse another video of the same name; a length of 0 or less (a stream) is not known.
 
     Raises:
-        InputError: the lengths differ.
+        InputError: length or content differ.
     """
-    if length > 0 and own is not None and own != length:
+    if length > 0 and own.num_frames is not None and own.num_frames != length:
         raise InputError(
-            f"{place} was {made} on {own} frames of sequence {sequence!r}, which has {length} "
-            "here: give the same video."
+            f"{place} was {made} on {own.num_frames} frames of sequence {own.sequence!r}, which "
+            f"has {length} here: give the same video."
+        )
+    if own.digest and source.digest and own.digest != source.digest:
+        raise InputError(
+            f"{place} was {made} on another video or annotation named {own.sequence!r}: give the "
+            "same data set."
         )

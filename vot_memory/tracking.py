@@ -67,6 +67,7 @@ class Tracker:
         num_frames: length of the video where it is known; SAM 2's pointers depend on it.
         non_overlap: give every pixel to the object with the highest logit there.
         sequence: name of the video, for policies made for one.
+        digest: of its content (`Sequence.digest`), where it is known.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class Tracker:
         num_frames: int | None = None,
         non_overlap: bool = False,
         sequence: str = "",
+        digest: str = "",
     ) -> None:
         self.engine, self.policy = engine, policy
-        self.non_overlap, self.sequence = non_overlap, sequence
+        self.non_overlap, self.sequence, self.digest = non_overlap, sequence, digest
         self.state = engine.start(policy, num_frames)
         self._log = Log() if policy.spec.offline else None
         self._size = (0, 0)
@@ -115,7 +117,7 @@ class Tracker:
         slots = None if pending is None else self.engine.commit(track, pending)
         started = None
         if prompts:
-            started = self.engine.prompt(track, features, dict(prompts), self.sequence)
+            started = self.engine.prompt(track, features, dict(prompts), self.sequence, self.digest)
         if self._log is not None:
             self._remember(pending, started)
         parts: list[tuple[Prediction, Tensor]] = []

@@ -7,7 +7,14 @@ from collections.abc import Sequence as Seq
 from pathlib import Path
 
 from vot_memory.errors import InputError
-from vot_memory.reports.tables import ablation, calibration, ceilings, perturbations, readings
+from vot_memory.reports.tables import (
+    ablation,
+    calibration,
+    causal,
+    ceilings,
+    perturbations,
+    readings,
+)
 from vot_memory.reports.tables.csv_rows import read_csv
 from vot_memory.reports.tables.study import Study
 
@@ -17,6 +24,7 @@ KINDS: tuple[tuple[tuple[str, ...], Callable[[Seq[Path]], Study]], ...] = (
     (readings.COLUMNS, readings.read_readings),
     (calibration.COLUMNS, calibration.read_calibration),
     (ablation.COLUMNS, ablation.read_ablation),
+    (causal.COLUMNS, causal.read_causal),
 )
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, find_agents, load_agent, save_agent
@@ -50,19 +50,19 @@ def test_the_same_agent_makes_the_same_bytes(tmp_path):
 def test_what_is_no_agent_is_refused(tmp_path):
     file = tmp_path / "a.safetensors"
     file.write_bytes(b"no weights")
-    with pytest.raises(InputError, match=r"a\.safetensors is not an agent \(.*\): train it again"):
+    with pytest.raises(InputError, match=r"a\.safetensors is no agent \(.*\): train it again"):
         load_agent(file)
     save_file({"x": torch.zeros(2)}, file)
-    with pytest.raises(InputError, match="it has no card of an agent"):
+    with pytest.raises(InputError, match="its metadata has no agent"):
         load_agent(file)
     save_file({"x": torch.zeros(2)}, file, metadata={"agent": CARD.model_dump_json()})
-    with pytest.raises(InputError, match="is not an agent"):
+    with pytest.raises(InputError, match="is no agent"):
         load_agent(file)
     write(file, IndexAgent(21, 7, 16))  # the card says 20
-    with pytest.raises(InputError, match="is not an agent"):
+    with pytest.raises(InputError, match="is no agent"):
         load_agent(file)
     save_file({}, file, metadata={"agent": CARD.model_dump_json().replace("128", '"big"')})
-    with pytest.raises(InputError, match=r"is not an agent \(image_size: "):
+    with pytest.raises(InputError, match=r"is no agent \(image_size: "):
         load_agent(file)
     with pytest.raises(InputError, match="Cannot read the agent"):
         load_agent(tmp_path)
@@ -70,9 +70,15 @@ def test_what_is_no_agent_is_refused(tmp_path):
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path):
     network = IndexAgent(20, 7, 16)
-    network.out.bias.data[3] = torch.inf
+    file = write(tmp_path / "a.safetensors", network)
+    network.out.bias.data[3] = 1e6  # too large for the file's float16
+    with pytest.raises(InputError, match="is not written, for its weights are not finite"):
+        write(tmp_path / "b.safetensors", network)
+    assert not (tmp_path / "b.safetensors").exists()
+    weights = {name: weight * torch.inf for name, weight in load_file(file).items()}
+    save_file(weights, file, metadata={"agent": CARD.model_dump_json()})
     with pytest.raises(InputError, match="holds weights that are not finite"):
-        load_agent(write(tmp_path / "a.safetensors", network))
+        load_agent(file)
 
 
 def test_agents_of_a_folder(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from worlds import make_simulator, make_video
 
 from vot_memory.errors import InputError
 from vot_memory.learn import features
-from vot_memory.learn.finetune import FinetuneSettings, chances, finetune, play
+from vot_memory.learn.finetune import FinetuneSettings, _update, chances, finetune, play
 from vot_memory.learn.fitting import FitSettings, seeded_network
 
 pytestmark = pytest.mark.golden
@@ -89,6 +91,22 @@ def test_videos_are_drawn_by_how_much_decisions_mattered():
     assert chances(np.zeros(4), 0.4) == pytest.approx([0.25] * 4)
 
 
+def test_an_update_weighs_what_a_video_shows(simulator, network):
+    """Half the advantage moves the weights by half as much, whatever the other videos show."""
+    start = {name: weight.clone() for name, weight in network.state_dict().items()}
+    network.requires_grad_(True)
+    group = play(simulator, network, 3, np.random.default_rng(0))
+    idle = replace(group, advantage=0 * group.advantage)
+    moved = []
+    for weight in (1e-2, 0.5e-2):  # below the bound on the gradient's norm
+        network.load_state_dict(start)
+        shown = replace(group, advantage=weight * group.advantage)
+        _update(network, torch.optim.SGD(network.parameters(), 1.0), [shown, idle], SETTINGS, 0)
+        moved.append(network.point.weight.detach() - start["point.weight"])
+    assert moved[0].abs().max() > 0
+    assert torch.allclose(moved[0], 2 * moved[1], rtol=1e-2, atol=1e-6)
+
+
 def test_who_is_drawn_more_often_counts_less(simulator, network, tmp_path, monkeypatch):
     """Over many draws every video weighs the same, and advantages are multiplied by the weight."""
     drawn, seen = [], []
@@ -97,8 +115,8 @@ def test_who_is_drawn_more_often_counts_less(simulator, network, tmp_path, monke
         drawn.append(number)
         return simulator
 
-    def update(network, optimizer, group, *_):
-        seen.append(group.advantage)
+    def update(network, optimizer, groups, *_):
+        seen.extend(group.advantage for group in groups)
 
     monkeypatch.setattr("vot_memory.learn.finetune._update", update)
     settings = FinetuneSettings(iterations=1, videos=200, group=2, epochs=1, even=0.4)

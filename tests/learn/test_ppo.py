@@ -114,7 +114,7 @@ class Toy:
 
     length, num_actions, num_decisions, first_decision = 10, 3, 6, 3
     nodes, bytes, rules = 1, 1, Rules(3)
-    backbone = SimpleNamespace(name="toy", image_size=1)
+    backbone = SimpleNamespace(name="toy", image_size=1, precision="float32")
 
     def __init__(self):
         self.counts = Counts()
@@ -147,7 +147,7 @@ class Toy:
 
 
 class _ToyClip:
-    sequence, object = "toy", "1"
+    sequence, object, digest = "toy", "1", "abc"
 
     def __len__(self):
         return Toy.length

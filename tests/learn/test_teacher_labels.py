@@ -38,11 +38,24 @@ def seen(scores, visible):
         ([0.9, 1.0, 0.9, 1.0], [1, 0, 1, 0], 2),  # which may be the incoming one
         ([0.9, 1.0, 0.9, 0.9], [1, 0, 1, 1], 1),  # a single one stays
         ([0.9, 1.0, 0.2, 1.0], [1, 0, 1, 0], 3),  # bad before empty
+        ([0.9, 0.9, 0.9, np.nan], [1, 1, 1, 1], 1),  # what is not annotated is not known to be bad
+        ([np.nan, 0.9, 0.3, 0.9], [1, 1, 1, 1], 3),
     ],
 )
 def test_the_teacher(q, visible, action):
     found = labels.teach(torch.tensor([q]), seen([1.0] * 4, visible), 0.5)
     assert found.tolist() == [action]
+
+
+def test_nothing_is_known_of_frames_that_are_not_annotated():
+    sim = make_simulator(make_video(LENGTH), slots=4, describe=features.describe)
+    sim.clip.scored[5] = False
+    states = sim.start(1)
+    while states.t < 7:
+        states = sim.advance(states, np.ones(1, np.int64))
+    frames = [*sim.frame(states.bank)[0].tolist(), 7]
+    assert frames == [4, 5, 6, 7]
+    assert np.isnan(labels.known(sim, states)[0]).tolist() == [False, True, False, False]
 
 
 def test_simple_rules():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from simulation import Simulation
 
 from vot_memory.datasets.prompts import MaskPrompt
@@ -125,18 +126,21 @@ def test_wrong_files_are_refused(write, tmp_path):
     with pytest.raises(InputError, match="Cannot read the learned policy"):
         policy(tmp_path / "missing")
     (tmp_path / "text").write_text("nothing")
-    with pytest.raises(InputError, match="is not a learned policy"):
+    with pytest.raises(InputError, match="is no learned policy"):
         policy(tmp_path / "text")
     with pytest.raises(InputError, match="other features than this version"):
         policy(write(features=(*features.NAMES[:-1], "luck")))
-    with pytest.raises(InputError, match="is not a learned policy"):
+    with pytest.raises(InputError, match="is no learned policy"):
         policy(write(width=16))
 
 
 def test_weights_that_are_not_finite_are_refused(write, tmp_path):
     path = write()
-    network = load_learned(path).network
-    network.enter.weight[0, 0] = torch.nan
-    save_policy(path, network, load_learned(path).card)
-    with pytest.raises(InputError, match="not finite"):
+    there = load_learned(path)
+    there.network.enter.weight[0, 0] = torch.nan
+    with pytest.raises(InputError, match="is not written, for its weights are not finite"):
+        save_policy(tmp_path / "other.safetensors", there.network, there.card)
+    weights = there.network.state_dict()
+    save_file(weights, path, metadata={"policy": there.card.model_dump_json()})
+    with pytest.raises(InputError, match="holds weights that are not finite"):
         policy(path)

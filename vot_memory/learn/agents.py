@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from pydantic import Field
 
-from vot_memory.building import Building
 from vot_memory.errors import InputError
+from vot_memory.learn.network_file import NetworkFile, read_network, write_network
 from vot_memory.learn.networks import IndexAgent
+from vot_memory.setting import Setting, Video
 
 SUFFIX = ".safetensors"
 _KEY = "agent"  # of the file's metadata
 
 
-class AgentCard(BaseModel):
+class AgentCard(Setting, Video):
     """What an agent was trained on.
 
     Attributes:
-        model: name and weights hash. image_size: pixels.
-        slots: size of the bank, the prompt included.
-        rows: temporal rows of the memories, by rank of age or by offset from the current frame.
-        pointers: `recent` = the last 15 frames', `bank` = those of the stored memories.
-        sequence: name of the video. object: id of the object.
-        num_frames: length of the video. length: T, frames from the object's prompt on.
+        length: T, frames from the object's prompt on.
         hidden: width of the network.
         figures: how it was trained, for people.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = 1
-    model: str
-    image_size: int
-    slots: Annotated[int, Field(ge=2, le=16)] = 7
-    rows: Literal["rank", "offset"] = "rank"
-    pointers: Literal["recent", "bank"] = "recent"
-    sequence: str
-    object: str
-    num_frames: Annotated[int, Field(ge=1)]
     length: Annotated[int, Field(ge=1)]
     hidden: Annotated[int, Field(ge=1)]
-    figures: dict[str, float] = {}
+    figures: dict[str, float] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Agent:
-    """An agent as it stands in a file.
-
-    Attributes:
-        path: the file. sha256: of its content.
-        card: what it was trained on. network: in float32.
-    """
-
-    path: Path
-    sha256: str
-    card: AgentCard
-    network: IndexAgent
+Agent = NetworkFile[AgentCard, IndexAgent]
 
 
 def save_agent(path: Path, network: IndexAgent, card: AgentCard) -> None:
     """Write an agent as float16 safetensors, whole or not at all."""
-    weights = {k: v.detach().half().contiguous() for k, v in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Building(path) as building:
-        save_file(weights, building, metadata={_KEY: card.model_dump_json()})
-        building.chmod(0o644)  # safetensors makes it private
+    write_network(path, _KEY, network, card, torch.float16)
 
 
 def load_agent(path: Path) -> Agent:
@@ -79,26 +45,9 @@ def load_agent(path: Path) -> Agent:
     Raises:
         InputError: the file cannot be read, or is no agent.
     """
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with safe_open(path, framework="pt") as file:
-            card = AgentCard.model_validate_json((file.metadata() or {}).get(_KEY, ""))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}
-        network = IndexAgent(card.length, card.slots, card.hidden)
-        network.load_state_dict(weights)
-    except OSError as error:
-        raise InputError(f"Cannot read the agent {path}: {error.strerror}.") from error
-    except (SafetensorError, ValidationError, RuntimeError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            reason = f"{where}: {first['msg']}" if where else "it has no card of an agent"
-        else:
-            reason = str(error).splitlines()[0].rstrip(".:")
-        raise InputError(f"{path} is not an agent ({reason}): train it again.") from error
-    if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
-        raise InputError(f"{path} holds weights that are not finite: train the agent again.")
-    return Agent(path, digest, card, network.requires_grad_(False))
+    return read_network(
+        path, _KEY, AgentCard, lambda c: IndexAgent(c.length, c.slots, c.hidden), "agent"
+    )
 
 
 def find_agents(place: Path) -> list[Agent]:

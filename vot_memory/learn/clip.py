@@ -12,6 +12,7 @@ from torch import Tensor
 from vot_memory.datasets.prompts import Prompt, prompt_from_truth
 from vot_memory.datasets.rle import decode
 from vot_memory.errors import InputError
+from vot_memory.setting import Video
 
 if TYPE_CHECKING:
     from vot_memory.backbone import Backbone, Features
@@ -30,6 +31,7 @@ class Clip:
         valid: bool [T, H, W], False where a pixel is ignored; None where none is.
         scored: bool [T]; the prompt's frame is not (clean Q).
         num_frames: length of the whole video, which SAM 2's pointers depend on.
+        digest: of the video's content, as `Sequence.digest`.
         visible: bool [T], the object is there.
     """
 
@@ -41,9 +43,20 @@ class Clip:
     valid: Tensor | None
     scored: Tensor
     num_frames: int
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def video(self) -> Video:
+        """What it is a part of, as files record it."""
+        return Video(
+            sequence=self.sequence,
+            object=self.object,
+            num_frames=self.num_frames,
+            digest=self.digest,
+        )
 
     @property
     def visible(self) -> Tensor:
@@ -131,4 +144,5 @@ def load_clip(
         valid=None if valid is None else valid.to(backbone.device),
         scored=scored,
         num_frames=len(sequence),
+        digest=sequence.digest,
     )

@@ -298,16 +298,9 @@ def _simulator(split: str | Path | Clip | Simulator, episodes: int, options: Opt
 
 
 def _rules(options: Options) -> Rules:
-    rules = Rules(
+    return Rules(
         options.get("slots", 7), options.get("rows", "rank"), options.get("pointers", "recent")
     )
-    if not 2 <= rules.slots <= 16:
-        raise InputError(f"A bank of {rules.slots} slots is not known: give slots=2 to 16.")
-    if rules.rows not in ("rank", "offset"):
-        raise unknown("rows", rules.rows, ("rank", "offset"))
-    if rules.pointers not in ("recent", "bank"):
-        raise unknown("pointers", rules.pointers, ("recent", "bank"))
-    return rules
 
 
 def _video(sequences: list[Sequence], video: int | str, split: str) -> Sequence:

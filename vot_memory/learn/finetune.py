@@ -11,7 +11,7 @@ count the less for it (importance sampling), which leaves what is maximised as i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ class FinetuneSettings:
         iterations: how often it is updated; 0 leaves it as it is.
         videos: played in an iteration. group: episodes on each.
         even: share of videos drawn evenly, the others by how much decisions mattered on them.
-        epochs: passes over them, one update a video. lr: learning rate. clip: of the ratio.
+        epochs: updates from them. lr: learning rate. clip: of the ratio.
         unit: advantage, in Q, that counts as 1.
         seed: of what is drawn.
     """
@@ -83,7 +83,7 @@ def finetune(
     """Update a network in place, or go on from a checkpoint.
 
     Args:
-        network: the policy to begin with.
+        network: the policy to begin with, on the device of the model.
         video: the simulator of a video.
         mattered: [V], how much decisions mattered on each before, in any unit.
         settings: how.
@@ -105,8 +105,7 @@ def finetune(
             weight = 1 / (len(chance) * chance[place])
             groups.append(replace(played, advantage=played.advantage * weight))
         for _ in range(settings.epochs):
-            for group in groups:
-                _update(network, optimizer, group, settings, iteration)
+            _update(network, optimizer, groups, settings, iteration)
         state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
         _save(checkpoint, {**state, "iterations": iteration + 1})
         tell(iteration, float(np.mean([group.quality for group in groups])))
@@ -148,19 +147,23 @@ def play(
 def _update(
     network: SlotPointer,
     optimizer: torch.optim.Optimizer,
-    group: Played,
+    groups: Sequence[Played],
     settings: FinetuneSettings,
     iteration: int,
 ) -> None:
-    """One step on all decisions of a group."""
-    logits = network(group.tokens.flatten(0, 1)).log_softmax(1)
-    logprob = logits.gather(1, group.actions.flatten()[:, None])[:, 0]
-    ratio = (logprob - group.logprob.flatten()).exp()
-    loss = clipped_loss(ratio, group.advantage.flatten() / settings.unit, settings.clip)
+    """One step on all decisions of all groups: steps apart would undo their weights."""
+    losses = []
+    for group in groups:
+        logits = network(group.tokens.flatten(0, 1)).log_softmax(1)
+        logprob = logits.gather(1, group.actions.flatten()[:, None])[:, 0]
+        ratio = (logprob - group.logprob.flatten()).exp()
+        gained = group.advantage.flatten() / settings.unit
+        losses.append(clipped_loss(ratio, gained, settings.clip))
+    loss = torch.stack(losses).mean()
     if not bool(torch.isfinite(loss)):
         raise InputError(
-            f"Iteration {iteration} of fine-tuning gives a loss that is not finite: lower the "
-            f"learning rate (now {settings.lr})."
+            f"Iteration {iteration} of fine-tuning gives a loss that is not finite: train anew, in "
+            "another folder, with a lower --lr."
         )
     optimizer.zero_grad()
     torch.autograd.backward(loss)

@@ -137,8 +137,8 @@ def fit(
             loss = loss - settings.advantage * expected / settings.unit
         if not bool(torch.isfinite(loss)):
             raise InputError(
-                f"Step {step} of fitting the policy gives a loss that is not finite: lower the "
-                f"learning rate (now {settings.lr})."
+                f"Step {step} of fitting the policy gives a loss that is not finite: give a "
+                f"lower --lr (now {settings.lr:g}) and another folder."
             )
         optimizer.zero_grad()
         torch.autograd.backward(loss)

@@ -189,6 +189,7 @@ class _Training:
         _claim(self.out / "finetune.json", asdict(how) | {"rounds": last})
         place, checkpoint = self.out / f"{_TUNED}{_SUFFIX}", self.out / "finetune.pt"
         if place.exists():
+            checkpoint.unlink(missing_ok=True)  # a kill may have left it
             self._skipped(_TUNED)
             return
         mattered = self._mattered()
@@ -199,7 +200,7 @@ class _Training:
 
         with self._unit(_TUNED, f"{how.iterations} iterations", how.iterations):
             network = finetune(
-                load_learned(self.weights(last - 1)).network,
+                load_learned(self.weights(last - 1)).network.to(self.fast.device),
                 video,
                 np.array(list(mattered.values())),
                 how,

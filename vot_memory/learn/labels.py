@@ -63,9 +63,13 @@ def _oldest(marked: Tensor) -> Tensor:
 
 
 def known(simulator: Simulator, states: States) -> NDArray[np.float32]:
-    """Overlap with the truth of memories, oldest first, and incoming frame, [N, K]."""
+    """Overlap with the truth of memories, oldest first, and incoming frame, [N, K].
+
+    NaN where a frame is not annotated: nothing is known of it, and no comparison calls it bad.
+    """
     nodes = np.concatenate([states.bank, states.node[:, None]], axis=1)
-    return simulator.overlap(nodes)
+    scored = simulator.clip.scored.numpy()[simulator.frame(nodes)]
+    return np.where(scored, simulator.overlap(nodes), np.float32(np.nan))
 
 
 def teach(overlap: Tensor, tokens: Tensor, good: float) -> Tensor:
@@ -75,7 +79,7 @@ def teach(overlap: Tensor, tokens: Tensor, good: float) -> Tensor:
     that rightly show no object, one that is not the newest; else the oldest.
 
     Args:
-        overlap: float32 [N, K], of `known`.
+        overlap: float32 [N, K], of `known`; NaN is not bad.
         tokens: float32 [N, K + 1, F].
         good: overlap from which a frame is good. Low: who discards frames that are merely poor,
             because the object changes, starves the memory and makes them poorer still.
@@ -143,7 +147,7 @@ class Labels:
     def spread(self) -> float:
         """How far apart the visits to one video ended: deviation of their mean overlaps."""
         steps = len(np.unique(self.frames))
-        return float(self.overlap[:, -1].reshape(steps, -1).mean(0).std())
+        return float(np.nanmean(self.overlap[:, -1].reshape(steps, -1), axis=0).std())
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""

@@ -1,12 +1,14 @@
 """Proximal policy optimisation on one video: SAM2RL's protocol, on our simulator.
 
-Published (arXiv 2507.08548, section 4): the index observation, one hidden layer of 1024, softmax
-over 7 actions, about 16,000 samples an iteration, 2 epochs, 150 iterations, reward q_t / T and no
-discount, so that the return is clean Q. Everything else follows CleanRL's recipe (Huang et al.,
-"The 37 Implementation Details of PPO", ICLR blog track 2022): orthogonal weights, Adam with eps
-1e-5, annealed learning rate, GAE, advantages normalised by minibatch, clipped ratios, gradient norm
-0.5, a separate value network whose loss is not clipped. What neither gives was chosen on a made-up
-memory game and tried on one video of synth-dev.
+Published (arXiv 2507.08548, section 4): the index observation, an MLP of two layers with 1024
+hidden units, softmax over 7 actions, about 16,000 samples an iteration, 2 epochs, 150 iterations,
+reward q_t / T and no discount, so that the return is clean Q. Everything else follows CleanRL's
+recipe (Huang et al., "The 37 Implementation Details of PPO", ICLR blog track 2022): orthogonal
+weights, Adam with eps 1e-5, annealed learning rate, GAE, advantages normalised by minibatch,
+clipped ratios, gradient norm 0.5, a separate value network whose loss is not clipped. Ours: a
+frame's reward counts less its mean over the iteration's episodes, the two networks' gradients are
+clipped apart, and the learning rate, chosen on a made-up memory game and tried on one video of
+synth-dev.
 
 An iteration plays whole episodes, which all end together, so nothing is bootstrapped. All of them
 act at once on one simulator, with one more that plays greedily and is not learned from.
@@ -254,9 +256,8 @@ class Training:
                 self._check(
                     torch.tensor(told[-1]), f"the loss of epoch {epoch + 1}, minibatch {k + 1}"
                 )
-        self._check(
-            torch.cat([p.detach().flatten() for p in self.actor.parameters()]), "the weights"
-        )
+        for network in (self.actor, self.critic):
+            self._check(torch.cat([p.flatten() for p in network.parameters()]), "the weights")
         names = ("policy_loss", "value_loss", "approx_kl", "clip_fraction")
         spread = float(returns.var(correction=0))
         explained = 1 - float(gained.var(correction=0)) / spread if spread > 0 else 0.0
@@ -341,6 +342,8 @@ class Training:
             "video": sim.clip.sequence,
             "object": sim.clip.object,
             "length": len(sim.clip),
+            "content of the video": sim.clip.digest,
+            "dtype": sim.backbone.precision,
             "model": sim.backbone.name,
             "image size": sim.backbone.image_size,
             **asdict(sim.rules),
@@ -358,7 +361,8 @@ class Training:
         kept = "" if self.folder is None else f"; {self.folder} keeps the last good checkpoint"
         raise InputError(
             f"Training on object {clip.object} of {clip.sequence} stopped in iteration "
-            f"{self.iteration + 1}: {what} is not finite{kept}; try a lower learning rate."
+            f"{self.iteration + 1}: {what} is not finite{kept}; train with a lower --lr in "
+            "another folder."
         )
 
 

@@ -23,9 +23,10 @@ from vot_memory.learn.agents import AgentCard, save_agent
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.ppo import Recipe, Row, Training
+from vot_memory.learn.search.units import CURVE_HEAD, recorded
 from vot_memory.learn.simulator import Rules, Simulator
-from vot_memory.learn.tracked import tracked_quality
-from vot_memory.policies.replay import Decisions, Replay, ReplayFile
+from vot_memory.learn.tracked import replayed_quality, tracked_quality
+from vot_memory.policies.replay import ReplayFile
 from vot_memory.policies.sam2rl import Sam2RL, Sam2RLConfig
 from vot_memory.progress import Progress, Silent
 from vot_memory.runner import parse_shard
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from vot_memory.datasets.sequence import Sequence
 
 METHOD, SAMPLED = "ppo", "ppo-best-sampled"  # names of the curves
-_CURVE = "method,sequence,seed,frames,Q,baseline"
 _ROWS = 16  # of a forward pass; nano is fastest so on one core, and late in a training few are new
 
 
@@ -97,11 +97,12 @@ def run_ppo(
             for unit, result in zip(units, results, strict=True):
                 own = replace(recipe, seed=unit.seed)
                 if result.exists():
-                    _check_same(result, backbone, own, rules)
+                    _check_same(result, unit.sequence, backbone, own, rules)
                     progress.skipped(unit.sequence.name)
                 else:
                     _train(unit, backbone, own, rules, result, progress)
-                    _join(out)
+                result.with_name("state.pt").unlink(missing_ok=True)
+                _join(out)
                 done += 1
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -127,30 +128,31 @@ def _train(
         progress.frame(int(row["iteration"]))
 
     training.run(tell)
+    training.save()  # a kill may have left its progress behind
     card = AgentCard(
-        **_setting(backbone, rules),
-        sequence=video,
-        object=clip.object,
-        num_frames=clip.num_frames,
+        model=backbone.name,
+        image_size=backbone.image_size,
+        **asdict(rules),
+        **clip.video.model_dump(),
         length=len(clip),
         hidden=recipe.hidden,
         figures={k: training.curve[-1][k] for k in ("iteration", "steps", "entropy")},
     )
     save_agent(folder / "agent.safetensors", training.actor, card)
-    fifo, best = (_replay(card, a) for a in (simulator.fifo()[0].tolist(), training.best_actions))
-    write_atomically(folder / "best.json", best.model_dump_json() + "\n")
+    best = recorded(card, training.best_actions, frames=len(clip), slots=rules.slots)
+    write_atomically(folder / "best.json", ReplayFile.of(card, [best]).model_dump_json() + "\n")
     _write_curve(folder / "curve.csv", unit, training, baseline)  # a kill may have left it behind
     agent = Sam2RL(Sam2RLConfig(folder / "agent.safetensors"))
     last = training.curve[-1]
     summary = {
-        **_setting(backbone, rules),
+        **_setting(unit.sequence, backbone, rules),
         "sequence": video,
         "object": clip.object,
         "recipe": asdict(recipe),
         "Q": {
-            "fifo": tracked_quality(backbone, clip, Replay(recorded=fifo)),
+            "fifo": replayed_quality(backbone, clip, rules, simulator.fifo()[0].tolist()),
             "greedy": tracked_quality(backbone, clip, agent),
-            "best_sampled": tracked_quality(backbone, clip, Replay(recorded=best)),
+            "best_sampled": replayed_quality(backbone, clip, rules, training.best_actions),
             "best_sampled_simulated": training.best,
             "mean_sampled_last": last["mean_Q"],
         },
@@ -160,22 +162,30 @@ def _train(
         "hit_rate": last["hit_rate"],
     }
     write_atomically(result, json.dumps(summary, indent=1) + "\n")
-    (folder / "state.pt").unlink(missing_ok=True)
     progress.done(video, time.perf_counter() - begun)
 
 
-def _setting(backbone: Backbone, rules: Rules) -> dict[str, Any]:
-    return {"model": backbone.name, "image_size": backbone.image_size, **asdict(rules)}
+def _setting(sequence: Sequence, backbone: Backbone, rules: Rules) -> dict[str, Any]:
+    return {
+        "model": backbone.name,
+        "image_size": backbone.image_size,
+        "dtype": backbone.precision,
+        "digest": sequence.digest,
+        **asdict(rules),
+    }
 
 
-def _check_same(result: Path, backbone: Backbone, recipe: Recipe, rules: Rules) -> None:
+def _check_same(
+    result: Path, sequence: Sequence, backbone: Backbone, recipe: Recipe, rules: Rules
+) -> None:
     """Refuse to count a training by other options as this one."""
+    setting = _setting(sequence, backbone, rules)
     try:
         found = json.loads(result.read_text(encoding="utf-8"))
-        there = {k: found[k] for k in _setting(backbone, rules)} | found["recipe"]
+        there = {k: found[k] for k in setting} | found["recipe"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{result} is damaged: delete it and train again.") from error
-    own = _setting(backbone, rules) | asdict(recipe)
+    own = setting | asdict(recipe)
     differs = [name for name, value in own.items() if there.get(name) != value]
     if differs:
         raise InputError(
@@ -184,21 +194,9 @@ def _check_same(result: Path, backbone: Backbone, recipe: Recipe, rules: Rules) 
         )
 
 
-def _replay(card: AgentCard, actions: list[int]) -> ReplayFile:
-    """Decisions of the agent's object; the last frame's changes nothing."""
-    track = Decisions(
-        sequence=card.sequence,
-        object=card.object,
-        actions=[*actions, 0],
-        num_frames=card.num_frames,
-    )
-    common = {k: getattr(card, k) for k in ("model", "image_size", "slots", "rows", "pointers")}
-    return ReplayFile(**common, tracks=[track])
-
-
 def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:
     """Best Q so far by forward passes: of the greedy policy, and of what was sampled."""
-    lines = [_CURVE]
+    lines = [CURVE_HEAD]
     greedy = np.maximum.accumulate([row["greedy_Q"] for row in training.curve])
     sampled = [row["best_sampled_Q"] for row in training.curve]
     for method, found in ((METHOD, greedy), (SAMPLED, sampled)):
@@ -211,7 +209,7 @@ def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) ->
 def _join(out: Path) -> None:
     """Write `curves.csv` anew, also beside other processes."""
     for finished in until_settled(lambda: sorted(out.glob("seed*/*/result.json"))):
-        lines = [_CURVE]
+        lines = [CURVE_HEAD]
         for path in finished:
             lines += path.with_name("curve.csv").read_text(encoding="utf-8").splitlines()[1:]
         write_atomically(out / "curves.csv", "\n".join(lines) + "\n")

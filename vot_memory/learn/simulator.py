@@ -16,13 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from vot_memory import reading
@@ -30,12 +29,14 @@ from vot_memory.backbone import Backbone, Features
 from vot_memory.bank import Bank
 from vot_memory.candidates import Candidates
 from vot_memory.engine import Engine, Prediction
-from vot_memory.errors import InputError
+from vot_memory.errors import InputError, unknown
 from vot_memory.learn.clip import Clip
 from vot_memory.learn.nodes import NONE, Ids, Nodes, Predictions
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
+from vot_memory.setting import Setting
 from vot_memory.track import Track
 
+_MOST_SLOTS = 16
 _POINTERS = 16  # SAM 2.1's max_obj_ptrs_in_encoder
 
 
@@ -44,14 +45,29 @@ class Rules:
     """What a decision means: how the bank is read.
 
     Attributes:
-        slots: size of the bank, the prompt included.
+        slots: size of the bank, the prompt included; 2 to 16.
         rows: temporal rows of the memories, by rank of age or by offset from the current frame.
         pointers: `recent` = the last 15 frames', `bank` = those of the stored memories.
     """
 
-    slots: Annotated[int, Field(ge=2, le=16)] = 7
+    slots: int = 7
     rows: Literal["rank", "offset"] = "rank"
     pointers: Literal["recent", "bank"] = "recent"
+
+    def __post_init__(self) -> None:
+        """Refuse words and sizes that are not known."""
+        if not 2 <= self.slots <= _MOST_SLOTS:
+            raise InputError(
+                f"A bank of {self.slots} slots is not known: give 2 to {_MOST_SLOTS} slots."
+            )
+        for name, known in (("rows", ("rank", "offset")), ("pointers", ("recent", "bank"))):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+
+    @classmethod
+    def of(cls, setting: Setting) -> Rules:
+        """Those of a file's decisions."""
+        return cls(setting.slots, setting.rows, setting.pointers)
 
     def check(self, backbone: Backbone) -> None:
         """Refuse a bank that the model cannot number.
@@ -277,7 +293,8 @@ class Simulator:
         track = self.engine.start(self._reader, self.clip.num_frames)
         track.frame = 0
         clip, first = self.clip, self.clip.features[0]
-        answer = self.engine.prompt(track, first, {clip.object: clip.prompt}, clip.sequence)
+        begins = {clip.object: clip.prompt}
+        answer = self.engine.prompt(track, first, begins, clip.sequence, clip.digest)
         bank, candidates = track.bank, _prompted(answer, self.backbone, first)
         candidates.ptrs = bank.ptr[:, :1]
         choice = torch.zeros(1, dtype=torch.int64, device=bank.device)

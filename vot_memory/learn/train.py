@@ -28,6 +28,7 @@ class TrainSettings:
         split: name or folder; for `imitate` none that is held out. out: folder of the training.
         iterations, samples: of `Recipe`; None is its own.
         dev: split that the best round is chosen on; None is synth-dev. Not held out either.
+        lr: learning rate of `Recipe` or `FitSettings`; None is their own.
         rounds: of `ImitateSettings`. visits: its videos of a round. finetune: iterations of its
             fine-tuning. None is its own.
         seeds: a training each; of `imitate` one.
@@ -43,6 +44,7 @@ class TrainSettings:
     out: Path
     iterations: int | None = None
     samples: int | None = None
+    lr: float | None = None
     dev: str | None = None
     rounds: int | None = None
     visits: int | None = None
@@ -117,6 +119,7 @@ def run_training(settings: TrainSettings, progress: Progress | None = None) -> l
             recipe,
             iterations=s.iterations or recipe.iterations,
             samples=s.samples or recipe.samples,
+            lr=s.lr or recipe.lr,
         ),
         seeds=s.seeds,
         rules=s.rules,
@@ -130,7 +133,7 @@ def _imitation(s: TrainSettings) -> ImitateSettings:
     iterations = own.finetune.iterations if s.finetune is None else s.finetune
     return replace(
         own,
-        fit=replace(own.fit, seed=seed),
+        fit=replace(own.fit, seed=seed, lr=s.lr or own.fit.lr),
         finetune=replace(own.finetune, seed=seed, iterations=iterations),
         rules=s.rules,
         seed=seed,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from vot_memory.datasets.splits import load_split
 from vot_memory.learn.clip import load_clip
-from vot_memory.learn.search.ceilings import Causal, causal, ceilings, choose_causal
+from vot_memory.learn.search.ceilings import Causal, causal, ceilings
 from vot_memory.learn.search.enumerate import cut
 from vot_memory.learn.simulator import Rules, Simulator
 
@@ -38,10 +40,11 @@ def test_a_bound_stores_the_frames_above_it(backbone, clip):
     assert causal(sim, [Causal(bound)])[0] == sim.quality(states)[0]
 
 
-def test_the_rule_with_the_best_mean_is_chosen(backbone, clip):
-    sims = [Simulator(clip, backbone, RULES)]
-    rules = [Causal(1.0), Causal(-1.0), Causal(0.5)]
-    assert choose_causal(sims, rules) == rules[int(causal(sims[0], rules).argmax())]
+def test_what_is_not_annotated_is_stored(backbone, clip):
+    every = Simulator(dataclasses.replace(clip, scored=clip.scored.clone()), backbone, RULES)
+    every.clip.scored[3:-1] = False
+    stored = every.quality(every.play(every.fifo()))[0]
+    assert causal(every, [Causal(1.0)])[0] == pytest.approx(stored)
 
 
 def test_ceilings_are_kept_apart_by_name(backbone, clip):

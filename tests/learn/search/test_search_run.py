@@ -170,8 +170,10 @@ def test_a_unit_that_another_process_finishes_meanwhile_is_not_lost(
 
 def test_a_damaged_unit_is_refused(searched, tmp_path):
     (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "a-1-mutate-s0.json").write_text('{"setting": 3}')
-    with pytest.raises(InputError, match=r"a-1-mutate-s0\.json is damaged \(setting: .* delete it"):
+    (tmp_path / "runs" / "a-1-mutate-s0.json").write_text('{"sequence": 3}')
+    with pytest.raises(
+        InputError, match=r"a-1-mutate-s0\.json is damaged \(sequence: .* delete it"
+    ):
         run_search(settings(tmp_path))
 
 

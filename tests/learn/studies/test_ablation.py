@@ -56,7 +56,7 @@ def rows_of(table):
 def test_without_nothing_is_the_last_round_and_all_is_played(trained, tmp_path):
     table = study(tmp_path / "ablation.csv", trained)
     digest = Training.read(trained).digest
-    head = f"# ablation: synth-smoke, {golden_model().name}, training {digest}"
+    head = f"# ablation: synth-smoke, {golden_model().name}, 128 px, float32, training {digest}"
     assert table.read_text().splitlines()[:2] == [head, "sequence,without,Q"]
     videos = load_split("synth-smoke", limit=2).sequences
     assert [row[:2] for row in rows_of(table)] == [
@@ -136,7 +136,7 @@ def test_labels_and_settings_name_a_training(trained, tmp_path):
     assert Training.read(other).digest == first.digest
     (other / "policy.safetensors").write_bytes((other / "round-0.safetensors").read_bytes())
     assert Training.read(other).digest == first.digest  # which round was best changes no fit
-    Labels.load(other / "labels/1/00002.npz").save(other / "labels/2/00004.npz")
+    Labels.load(other / "labels/1/00002.npz").save(other / "labels/1/00004.npz")
     assert Training.read(other).digest != first.digest
     other = shutil.copytree(trained, tmp_path / "slower")
     changed = (other / "settings.json").read_text().replace('"lr": 0.002', '"lr": 0.001')
@@ -167,6 +167,11 @@ def test_a_folder_without_a_training_is_refused(trained, tmp_path):
     with pytest.raises(InputError, match="other holds no training by imitation: name the folder"):
         study(out, other)
     shutil.copytree(trained, other)
+    last = sorted(other.glob("round-*.safetensors"))[-1]
+    last.rename(other / "away")  # it was to have more rounds, and was stopped
+    with pytest.raises(InputError, match=r"The training in .*other has not ended"):
+        study(out, other)
+    (other / "away").rename(last)
     (other / "policy.safetensors").unlink()
     with pytest.raises(InputError, match=r"The training in .*other has not ended"):
         study(out, other)

@@ -21,6 +21,7 @@ CEILINGS = "sequence,ceiling,Q"
 CALIBRATION = "clip,slots,decisions,method,seed,budget,Q,optimum"
 PERTURBED = "sequence,perturbation,draw,policy,Q"
 ABLATION = "sequence,without,Q"
+CAUSAL = "sequence,rule,Q"
 READINGS = "sequence,rows,pointers,policy,frames,Q"
 
 
@@ -129,6 +130,16 @@ def test_calibration_by_hand(read):
     assert rows[7, "random", 100]["exact"] == 1
     assert rows[7, "beam", 10]["exact"] == 0
     assert rows[3, "beam", 100]["gap"] == pytest.approx(0.2)
+
+
+def test_causal_rules_by_hand(read):
+    lines = ("a,bound 0.5,0.5", "b,bound 0.5,0.7", "a,bound 0.2 absent,0.8", "b,bound 0.2 absent,1")
+    study = read(CAUSAL, "a,fifo,0.6", "b,fifo,0.7", *lines)
+    rows = rows_by(study, "rule")
+    assert list(rows) == ["fifo", "bound 0.2 absent", "bound 0.5"]
+    assert [row["Q"] for row in rows.values()] == pytest.approx([0.65, 0.9, 0.6])
+    assert rows["bound 0.5"]["gain"] == pytest.approx(-0.05)
+    assert np.isnan(rows["fifo"]["gain"])
 
 
 def test_perturbations_by_hand(read):
@@ -244,7 +255,10 @@ def test_the_figure_of_an_ablation_is_about_the_whole_policy(read):
         ([CEILINGS, "a,causal,0.5"], "there is no ceiling 'fifo'"),
         ([CEILINGS, "a,causal,0.5", "b,fifo,0.5"], "no video has all of the ceilings"),
         ([CALIBRATION, "x,7,4,beam,0,9,0.8,0.7"], "line 2: Q 0.8 lies above the optimum 0.7 of x"),
-        ([CALIBRATION, "x,7,4,beam,0,9,0.6,0.7", "x,7,4,beam,1,9,0.6,0.8"], "the optimum of x with 7 slots and 4 decisions is 0.8, but"),
+        (
+            [CALIBRATION, "x,7,4,beam,0,9,0.6,0.7", "x,7,4,beam,1,9,0.6,0.8"],
+            "4 decisions is 0.8, but 0.7",
+        ),
         ([PERTURBED, "a,drop 5%,0,fifo,0.5"], "fifo has no perturbation 'none'"),
         ([PERTURBED, "a,none,0,,0.5"], "line 2: policy is empty"),
         ([ABLATION, "a,fifo,0.5"], "there is no ablation 'nothing', which the others are compared"),

@@ -32,10 +32,17 @@ class Causal:
     Attributes:
         bound: a frame is stored if its overlap q is above.
         absent: frames without the object are stored too, if the prediction is empty (q is 1).
+
+    Frames that are not annotated are stored, since nothing is known of them.
     """
 
     bound: float = 0.5
     absent: bool = False
+
+    @property
+    def name(self) -> str:
+        """As options say it."""
+        return f"bound {self.bound:g}" + " absent" * self.absent
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,10 @@ def causal(sim: Simulator, rules: Sequence[Causal]) -> NDArray[np.float64]:
     absent = np.array([rule.absent for rule in rules])
     states = sim.start(len(rules))
     while not sim.finished(states):
-        stores = (sim.overlap(states.node) > bound) & (absent | bool(sim.clip.visible[states.t]))
-        states = sim.advance(states, stores.astype(np.int64))
+        t = states.t
+        stores = (sim.overlap(states.node) > bound) & (absent | bool(sim.clip.visible[t]))
+        states = sim.advance(states, (stores | (not sim.clip.scored[t])).astype(np.int64))
     return sim.quality(states)
-
-
-def choose_causal(sims: Sequence[Simulator], rules: Sequence[Causal] = RULES) -> Causal:
-    """The rule with the best mean Q: to be chosen on videos that nothing is judged by."""
-    mean = np.mean([causal(sim, rules) for sim in sims], axis=0)
-    return rules[int(mean.argmax())]
 
 
 def ceilings(

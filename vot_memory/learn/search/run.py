@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -20,19 +20,17 @@ from vot_memory.learn.search import METHODS, search
 from vot_memory.learn.search.trials import Found
 from vot_memory.learn.search.units import (
     FIFO,
-    Setting,
+    SearchSetting,
     Unit,
     derive,
     label,
     path_of,
     read_units,
-    recorded,
     write_unit,
 )
 from vot_memory.learn.simulator import Counts, Rules, Simulator
-from vot_memory.learn.tracked import tracked_quality
+from vot_memory.learn.tracked import replayed_quality
 from vot_memory.models import load_model
-from vot_memory.policies.replay import Replay
 from vot_memory.progress import Progress, Silent
 from vot_memory.runner import parse_shard, share
 
@@ -151,14 +149,12 @@ def run_search(settings: SearchSettings, progress: Progress | None = None) -> Se
 # ---- parts -----------------------------------------------------------------------------------
 
 
-def _setting(settings: SearchSettings, split: Split, backbone: Backbone) -> Setting:
-    return Setting(
+def _setting(settings: SearchSettings, split: Split, backbone: Backbone) -> SearchSetting:
+    return SearchSetting(
         model=backbone.name,
         image_size=backbone.image_size,
-        dtype=str(backbone.dtype).removeprefix("torch."),
-        slots=settings.rules.slots,
-        rows=settings.rules.rows,
-        pointers=settings.rules.pointers,
+        **asdict(settings.rules),
+        dtype=backbone.precision,
         dataset=split.name,
         dataset_digest=split.digest,
         budget=settings.budget,
@@ -170,7 +166,7 @@ class _Run:
     """One call of `run_search`."""
 
     settings: SearchSettings
-    setting: Setting
+    setting: SearchSetting
     backbone: Backbone
     fast: Backbone
     progress: Progress
@@ -196,7 +192,7 @@ class _Run:
                     self.report.failed.append((path.stem, str(error)))
                     self.progress.failed(name, str(error))
                     return
-                baseline = self._replay(video, track, clip, [FIFO] * len(clip))
+                baseline = self._replay(clip, [FIFO] * len(clip))
             write_unit(out, self._unit(video, track, clip, method, seed, baseline))
             derive(out, self.setting)
             self.report.done.append(path.stem)
@@ -214,16 +210,14 @@ class _Run:
         found = self._find(clip, method, seed)
         actions = found.actions.tolist()
         return Unit(
+            **clip.video.model_dump(),
             setting=self.setting,
-            sequence=video.name,
-            object=track.id,
             objects=len(video.objects),
-            num_frames=len(video),
             first_frame=track.first_frame,
             method=method,
             seed=seed,
             actions=actions,
-            quality=self._replay(video, track, clip, actions),
+            quality=self._replay(clip, actions),
             simulated=found.quality,
             baseline=baseline,
             curve=list(found.curve),
@@ -240,14 +234,5 @@ class _Run:
         sim = Simulator(clip, self.fast, rules, batch=batch)
         return search(sim, method, self.setting.budget, seed, self.progress.frame)
 
-    def _replay(self, video: Sequence, track: ObjectTrack, clip: Clip, actions: list[int]) -> float:
-        decisions = recorded(
-            video.name,
-            track.id,
-            actions,
-            frames=len(clip),
-            num_frames=len(video),
-            slots=self.setting.slots,
-        )
-        file = self.setting.file([decisions])
-        return tracked_quality(self.backbone, clip, Replay(recorded=file))
+    def _replay(self, clip: Clip, actions: list[int]) -> float:
+        return replayed_quality(self.backbone, clip, self.settings.rules, actions)

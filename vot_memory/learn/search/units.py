@@ -9,58 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from vot_memory.building import until_settled, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.policies.replay import Decisions, ReplayFile
+from vot_memory.setting import Setting, Video
 
 VERSION = 1  # raised when a method finds other decisions than before
+CURVE_HEAD = "method,sequence,seed,frames,Q,baseline"  # of curves.csv
 FIFO = 1  # the action that replaces the oldest memory
 
 
-class Setting(BaseModel):
+class SearchSetting(Setting):
     """What all units of a folder share.
 
     Attributes:
-        model: name and weights hash. image_size: pixels. dtype: precision.
-        slots, rows, pointers: the rules of the bank (see `Rules`).
+        dtype: precision.
         dataset: name of the split. dataset_digest: of its content.
         budget: forward passes of each unit. version: of the methods.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: Literal[1] = 1
-    model: str
-    image_size: int
     dtype: str
-    slots: int
-    rows: Literal["rank", "offset"]
-    pointers: Literal["recent", "bank"]
     dataset: str
     dataset_digest: str
     budget: int
     version: int = VERSION
 
-    def file(self, tracks: Iterable[Decisions]) -> ReplayFile:
-        """Decisions that were found in this setting."""
-        return ReplayFile(
-            model=self.model,
-            image_size=self.image_size,
-            slots=self.slots,
-            rows=self.rows,
-            pointers=self.pointers,
-            tracks=list(tracks),
-        )
 
-
-class Unit(BaseModel):
+class Unit(Video):
     """What one method found for one object with one seed.
 
     Attributes:
-        objects: how many the video has. num_frames: of the whole video.
+        objects: how many the video has.
         first_frame: of the object's prompt.
         actions: the decisions D of the frames `slots` ... T - 2 from the prompt.
         quality: clean Q of the tracker that replays them alone. simulated: of the simulator.
@@ -69,10 +51,7 @@ class Unit(BaseModel):
         asked, passes, encoded: see `Counts`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    setting: Setting
-    sequence: str
-    object: str
+    setting: SearchSetting
     objects: int
     num_frames: int
     first_frame: int
@@ -95,14 +74,8 @@ class Unit(BaseModel):
     def decisions(self, *, fifo: bool = False) -> Decisions:
         """As a replay file has them, or FIFO's instead."""
         actions = [FIFO] * len(self.actions) if fifo else self.actions
-        return recorded(
-            self.sequence,
-            self.object,
-            actions,
-            frames=self.num_frames - self.first_frame,
-            num_frames=self.num_frames,
-            slots=self.setting.slots,
-        )
+        frames = self.num_frames - self.first_frame
+        return recorded(self, actions, frames=frames, slots=self.setting.slots)
 
 
 def label(sequence: str, name: str, objects: int) -> str:
@@ -110,12 +83,10 @@ def label(sequence: str, name: str, objects: int) -> str:
     return sequence if objects == 1 else f"{sequence}/{name}"
 
 
-def recorded(
-    sequence: str, name: str, actions: list[int], *, frames: int, num_frames: int, slots: int
-) -> Decisions:
+def recorded(video: Video, actions: list[int], *, frames: int, slots: int) -> Decisions:
     """Decisions of an object that is there for `frames`; the last frame's changes nothing: 0."""
     every = [*actions, 0][: max(frames - slots, 0)]
-    return Decisions(sequence=sequence, object=name, actions=every, num_frames=num_frames)
+    return Decisions(**video.model_dump(include=set(Video.model_fields)), actions=every)
 
 
 def path_of(out: Path, sequence: str, name: str, method: str, seed: int) -> Path:
@@ -129,7 +100,7 @@ def write_unit(out: Path, unit: Unit) -> None:
     write_atomically(path, unit.model_dump_json(indent=1) + "\n")
 
 
-def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
+def read_units(out: Path, setting: SearchSetting | None = None) -> list[Unit]:
     """All finished units of a folder, by video, object, method and seed.
 
     Raises:
@@ -139,7 +110,7 @@ def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
     units = [_read(path) for path in paths]
     for path, unit in zip(paths, units, strict=True):
         wanted = setting or units[0].setting
-        if differs := [n for n in Setting.model_fields if _at(unit, n) != getattr(wanted, n)]:
+        if differs := [n for n in SearchSetting.model_fields if _at(unit, n) != getattr(wanted, n)]:
             name = differs[0]
             raise InputError(
                 f"{path} was found with {name} {_at(unit, name)}, here it is "
@@ -148,7 +119,7 @@ def read_units(out: Path, setting: Setting | None = None) -> list[Unit]:
     return sorted(units, key=lambda u: (u.sequence, u.object, u.method, u.seed))
 
 
-def derive(out: Path, setting: Setting) -> None:
+def derive(out: Path, setting: SearchSetting) -> None:
     """Bring curves.csv and replay.json up to date, also beside other processes."""
     for _ in until_settled(lambda: _paths(out)):
         write_derived(out, read_units(out, setting))
@@ -156,7 +127,7 @@ def derive(out: Path, setting: Setting) -> None:
 
 def write_derived(out: Path, units: list[Unit]) -> None:
     """Write curves.csv and replay.json anew from all finished units."""
-    lines = ["method,sequence,seed,frames,Q,baseline"]
+    lines = [CURVE_HEAD]
     lines += [
         f"{u.method},{u.label},{u.seed},{frames},{quality:.6f},{u.baseline:.6f}"
         for u in units
@@ -164,7 +135,7 @@ def write_derived(out: Path, units: list[Unit]) -> None:
     ]
     write_atomically(out / "curves.csv", "\n".join(lines) + "\n")
     best = [_best(list(group)) for group in _by_object(units)]
-    file = units[0].setting.file(best)
+    file = ReplayFile.of(units[0].setting, best)
     write_atomically(out / "replay.json", file.model_dump_json(indent=1) + "\n")
 
 

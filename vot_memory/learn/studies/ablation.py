@@ -68,7 +68,9 @@ class Training:
                 "imitate made."
             ) from error
         policy = folder / "policy.safetensors"
-        if not files or not policy.exists():
+        rounds = {int(path.parent.name) for path in files}
+        fitted = all((folder / f"round-{number}.safetensors").exists() for number in rounds)
+        if not files or not policy.exists() or not fitted:
             raise InputError(f"The training in {folder} has not ended: give its command again.")
         digest = hashlib.sha256(content)
         for path in files:
@@ -109,8 +111,7 @@ class Ablation:
         Raises:
             InputError: the folder of weights holds those of another training.
         """
-        card = self.training.card
-        rules = Rules(card.slots, card.rows, card.pointers)
+        rules = Rules.of(self.training.card)
         for left_out, quality in qualities(self.fast, video, self.policies, rules).items():
             yield video.name, left_out, quality
 

@@ -12,8 +12,10 @@ from itertools import product
 
 from vot_memory.backbone import Backbone
 from vot_memory.learn.clip import Clip
+from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.search import search
 from vot_memory.learn.simulator import Rules, Simulator
+from vot_memory.learn.tracked import replayed_quality
 
 COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
 
@@ -21,11 +23,11 @@ COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
 def reading_qualities(
     clip: Clip, backbone: Backbone, *, method: str, budget: int, seed: int, slots: int = 7
 ) -> Iterator[tuple[str, str, str, str, int, float]]:
-    """Clean Q of FIFO and of the best found, for each way to read the bank.
+    """Clean Q of FIFO and of the best found, replayed at batch 1, for each way to read the bank.
 
     Args:
         clip: the object and its video.
-        backbone: the model.
+        backbone: the model, as trackers run it; the search uses its fast arrangement.
         method: of search.
         budget: forward passes for each reading.
         seed: of the search.
@@ -36,8 +38,11 @@ def reading_qualities(
     """
     for rows, pointers in product(("rank", "offset"), ("recent", "bank")):
         rules = Rules(slots=slots, rows=rows, pointers=pointers)  # type: ignore[arg-type]
-        simulator = Simulator(clip, backbone, rules)
-        fifo = float(simulator.quality(simulator.play(simulator.fifo()))[0])
-        yield clip.sequence, rows, pointers, "fifo", simulator.counts.passes, fifo
+        simulator = Simulator(clip, fast(backbone), rules)
         found = search(simulator, method, budget, seed)
-        yield clip.sequence, rows, pointers, "best-found", found.counts.passes, found.quality
+        for policy, passes, actions in (
+            ("fifo", len(clip) - 1, simulator.fifo()[0]),
+            ("best-found", found.counts.passes, found.actions),
+        ):
+            quality = replayed_quality(backbone, clip, rules, actions.tolist())
+            yield clip.sequence, rows, pointers, policy, passes, quality

@@ -68,8 +68,7 @@ def perturbed_qualities(
     """
     clip = load_clip(exact, sequence)
     yield from _both(clip, exact, rules, actions, "none", 0)
-    precision = str(other.dtype).removeprefix("torch.")
-    yield from _both(load_clip(other, sequence), other, rules, actions, precision, 0)
+    yield from _both(load_clip(other, sequence), other, rules, actions, other.precision, 0)
     for share in DROPS:
         for draw in range(draws):
             kept = kept_frames(len(clip), share, draw)
