@@ -22,9 +22,11 @@ from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selecti
 from vot_memory.setting import check_model, check_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
-    from vot_memory.bank import Bank, Entry
+    from vot_memory.bank import Bank, Entry, Source
     from vot_memory.candidates import Candidates
 
 _TRAIN_ONE = (
@@ -79,12 +81,16 @@ class Learned(BasePolicy):
             "recent": scalars,
         }
 
-    def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
-        """Refuse another model; describe the prompt."""
-        learned, source = self.learned, entry.source
+    def check(self, sources: Iterable[Source], num_maskmem: int) -> None:
+        """Refuse another model; see `BasePolicy.check`."""
+        learned, source = self.learned, next(iter(sources), None)  # one model plays them all
         if source is not None and not self.config.other_model:
             check_model(learned.path, "trained", learned.card, source, _TRAIN_ONE)
-        check_rows(learned.path, learned.card, bank.num_maskmem)
+        check_rows(learned.path, learned.card, num_maskmem)
+
+    def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
+        """Refuse another model; describe the prompt."""
+        self.check([entry.source] if entry.source else [], bank.num_maskmem)
         area = entry.pixels / (16 * entry.feat.shape[-2] * entry.feat.shape[-1])
         described = features.describe_prompt(area, entry.iou, entry.obj, entry.ptr)
         seen = _sized(state["seen"], described)

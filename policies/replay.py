@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from vot_memory import reading
 from vot_memory.errors import InputError
@@ -25,11 +25,10 @@ from vot_memory.setting import Setting, Video, check_setting, check_video
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vot_memory.bank import Bank, Entry
+    from vot_memory.bank import Bank, Entry, Source
     from vot_memory.candidates import Candidates
 
 NO_DECISION = -1
-UNKNOWN = 0  # length of a stream
 
 
 class Decisions(Video):
@@ -50,6 +49,22 @@ class ReplayFile(Setting):
     """
 
     tracks: list[Decisions]
+
+    @model_validator(mode="after")
+    def _playable(self) -> ReplayFile:
+        """One entry an object, and no action beyond the bank."""
+        known = set()
+        for own in self.tracks:
+            what = f"object {own.object!r} of sequence {own.sequence!r}"
+            if (own.sequence, own.object) in known:
+                raise ValueError(f"{what} is there twice")
+            if max(own.actions, default=0) >= self.slots:
+                raise ValueError(
+                    f"{what} has action {max(own.actions)}, with {self.slots} slots the actions "
+                    f"are 0..{self.slots - 1}"
+                )
+            known.add((own.sequence, own.object))
+        return self
 
     @classmethod
     def of(cls, setting: Setting, tracks: Iterable[Decisions]) -> ReplayFile:
@@ -100,28 +115,50 @@ class Replay(BasePolicy):
     def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
         """Room for the decisions of every row."""
         decisions = torch.full((rows, self._longest), NO_DECISION, dtype=torch.int8, device=device)
-        length = torch.full((rows,), num_frames or UNKNOWN, dtype=torch.int64, device=device)
-        own = {"decisions": decisions, "num_frames": length}
-        return super().reset(rows, device, num_frames) | own
+        return super().reset(rows, device, num_frames) | {"decisions": decisions}
+
+    def check(self, sources: Iterable[Source], num_maskmem: int) -> None:
+        """Refuse what nothing was recorded for; see `BasePolicy.check`."""
+        for source in sources:
+            self.find(source, num_maskmem)
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
-        """Look up what was recorded for this object; refuse another setting."""
-        source, file, place = entry.source, self.recorded, self._place
-        if source is None:
+        """Look up what was recorded for these objects; refuse another setting."""
+        if entry.source is None:
             raise InputError("A replay needs to know which video it plays: name the sequence.")
-        check_setting(place, "recorded", file, source, bank.num_maskmem)
-        found = {(d.sequence, d.object): d for d in file.tracks}
-        for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
-            if (source.sequence, name) not in found:
+        found = self.find(entry.source, bank.num_maskmem)
+        for row, own in zip(entry.rows.tolist(), found, strict=True):
+            actions = torch.tensor(own.actions, dtype=torch.int8)
+            state["decisions"][row, : len(actions)] = actions
+
+    def find(self, source: Source, num_maskmem: int) -> list[Decisions]:
+        """What was recorded for each of the objects.
+
+        Raises:
+            InputError: nothing was, or in another setting or on another video.
+        """
+        place, file = self._place, self.recorded
+        check_setting(place, "recorded", file, source, num_maskmem)
+        known = {(own.sequence, own.object): own for own in file.tracks}
+        found = []
+        for name in source.objects:
+            own = known.get((source.sequence, name))
+            if own is None:
                 raise InputError(
-                    f"{self._place} has no decisions for object {name!r} of sequence "
+                    f"{place} has no decisions for object {name!r} of sequence "
                     f"{source.sequence!r}: replay the videos it was recorded on."
                 )
-            recorded = found[source.sequence, name]
-            length = int(state["num_frames"][row])
-            check_video(place, "recorded", recorded, source, length)
-            actions = torch.tensor(recorded.actions, dtype=torch.int8)
-            state["decisions"][row, : len(actions)] = actions
+            check_video(place, "recorded", own, source)
+            room = len(own.actions)
+            if source.num_frames is not None:
+                room = max(source.num_frames - file.slots, 0)
+            if len(own.actions) > room:
+                raise InputError(
+                    f"{place} has {len(own.actions)} decisions for object {name!r} of sequence "
+                    f"{source.sequence!r}, which has room for {room}: record it on this video."
+                )
+            found.append(own)
+        return found
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The whole bank."""
@@ -145,13 +182,8 @@ class Replay(BasePolicy):
         if bool((full & (action == NO_DECISION)).any()):
             row = int((full & (action == NO_DECISION)).nonzero()[0])
             raise InputError(
-                f"{self._place} ends before frame {int(t[row])} of its object: it was "
-                "recorded on a shorter video."
-            )
-        if bool((action >= bank.slots).any()):
-            raise InputError(
-                f"{self._place} holds action {int(action.max())}: with {bank.slots} slots the "
-                f"actions are 0..{bank.slots - 1}."
+                f"{self._place} ends before frame {int(t[row])} of its object, so it was "
+                "recorded on a shorter video: record it on this one."
             )
         oldest_first = reading.in_order(bank, reading.stored(bank))
         replaced = oldest_first.gather(1, (action - 1).clamp(min=0)[:, None])[:, 0]
@@ -165,14 +197,18 @@ def _read(path: Path) -> tuple[ReplayFile, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"Cannot read the replay file {path}: {error.strerror}.") from error
+        raise InputError(
+            f"Cannot read the replay file {path} ({error.strerror}): name the replay.json of a "
+            "search, or make it readable."
+        ) from error
     try:
         return ReplayFile.model_validate_json(content), _sha256(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        reason = first["msg"].removeprefix("Value error, ")
         raise InputError(
-            f"{path} is not a replay file: {where}: {first['msg']}; record it again."
+            f"{path} is not a replay file ({where}{': ' * bool(where)}{reason}): record it again."
         ) from error
 
 

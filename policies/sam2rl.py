@@ -22,13 +22,14 @@ from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selecti
 from vot_memory.setting import check_setting, check_video
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
-    from vot_memory.bank import Bank, Entry
+    from vot_memory.bank import Bank, Entry, Source
     from vot_memory.candidates import Candidates
 
 NO_AGENT = -1
-UNKNOWN = -1  # length of a stream
 
 
 @dataclass(frozen=True)
@@ -72,29 +73,37 @@ class Sam2RL(BasePolicy):
         return {"agents_sha256": hashlib.sha256(digests.encode()).hexdigest()}
 
     def reset(self, rows: int, device: torch.device, num_frames: int | None) -> State:
-        """Remember the video's length and, from the prompt on, the agent of every row."""
-        length = UNKNOWN if num_frames is None else num_frames
-        return super().reset(rows, device, num_frames) | {
-            "num_frames": torch.full((rows,), length, dtype=torch.int64, device=device),
-            "agent": torch.full((rows,), NO_AGENT, dtype=torch.int64, device=device),
-        }
+        """From the prompt on, the agent of every row."""
+        agent = torch.full((rows,), NO_AGENT, dtype=torch.int64, device=device)
+        return super().reset(rows, device, num_frames) | {"agent": agent}
+
+    def check(self, sources: Iterable[Source], num_maskmem: int) -> None:
+        """Refuse what no agent was trained on; see `BasePolicy.check`."""
+        for source in sources:
+            self._found(source, num_maskmem)
 
     def on_prompt(self, state: State, bank: Bank, entry: Entry) -> None:
         """Look up the agents of these objects; refuse another setting."""
-        source = entry.source
-        if source is None:
+        if entry.source is None:
             raise InputError("Agents need to know which video they play: name the sequence.")
-        for row, name in zip(entry.rows.tolist(), source.objects, strict=True):
+        found = self._found(entry.source, bank.num_maskmem)
+        state["agent"][entry.rows] = torch.tensor(found, device=entry.rows.device)
+
+    def _found(self, source: Source, num_maskmem: int) -> list[int]:
+        """Places of the agents of each of the objects."""
+        found = []
+        for name in source.objects:
             if (source.sequence, name) not in self._of:
                 raise InputError(
                     f"{self.config.agents} has no agent for object {name!r} of sequence "
                     f"{source.sequence!r}: run the videos that agents were trained on."
                 )
             number = self._of[source.sequence, name]
-            agent, length = self.agents[number], int(state["num_frames"][row])
-            check_setting(agent.path, "trained", agent.card, source, bank.num_maskmem)
-            check_video(agent.path, "trained", agent.card, source, length)
-            state["agent"][row] = number
+            agent = self.agents[number]
+            check_setting(agent.path, "trained", agent.card, source, num_maskmem)
+            check_video(agent.path, "trained", agent.card, source)
+            found.append(number)
+        return found
 
     def read(self, state: State, bank: Bank, t: Tensor) -> ReadPlan:
         """The whole bank."""

@@ -14,7 +14,7 @@ from vot_memory.learn.labels import LabelSettings
 SMOKE = ("--split", "synth-smoke", "--limit", "1")
 SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
 TRAIN = ("train", "--method", "ppo", *SMOKE, "--iterations", "2", "--samples", "60")
-IMITATE = ("train", "--method", "imitate", *SMOKE)
+IMITATE = ("train", "--method", "imitate", "--split", "synth-tune", "--limit", "1")
 
 
 @pytest.fixture
@@ -110,6 +110,8 @@ def test_imitation_is_given_its_options(vot, monkeypatch, tmp_path):
         (("readings", "--video", "none"), "Unknown video 'none': known are synth-dev-00048"),
         (("readings", "--shard", "3/2"), "--shard 3/2 is not i/n"),
         (("readings", "--budget", "5"), "5 forward passes does not pay for one rollout"),
+        (("readings", "--threads", "0"), "--threads 0 leaves none: give 1 or more"),
+        (("readings", "--absent"), "Study readings has no --absent: leave it out"),
     ],
 )
 def test_study_refuses(refuses, words, says):
@@ -124,7 +126,7 @@ def test_no_ablation_on_videos_that_are_held_out(refuses):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({}, "no decisions for object '1' of sequence 'synth-dev-00048': search this video"),
+        ({}, "no decisions for object '1' of sequence 'synth-dev-00048': replay the videos"),
         ({"model": "other"}, "recorded with model other, this run has nano@"),
         ({"image_size": 512}, "recorded with image size 512, this run has 128"),
     ],
@@ -218,13 +220,16 @@ def test_train_and_run_agents(vot, refuses, tmp_path):
     assert "[1/1] synth-dev-00048: 2 iterations, " in result.err
     assert result.out == "agents/seed0/synth-dev-00048-1/result.json\n"
     assert vot(*TRAIN, "--out", "agents").err == "1 training was complete already\n"
-    assert "differs in iterations" in refuses(*TRAIN, "--iterations", "3", "--out", "agents")
+    assert "differs in --iterations (2 there, 3 here)" in refuses(
+        *TRAIN, "--iterations", "3", "--out", "agents"
+    )
 
     play = ("run", "--policy", "sam2rl", "--set", "sam2rl.agents=agents", *SMOKE)
     assert vot(*play, "--out", "runs").code == 0
     other = vot(*play, "--image-size", "256", "--out", "runs")
-    assert other.code == 1
+    assert other.code == 2
     assert "was trained with image size 128, this run has 256" in other.err
+    assert len(list((tmp_path / "runs").iterdir())) == 1  # nothing is left of what was refused
 
     agent = tmp_path / "agents" / "seed0" / "synth-dev-00048-1" / "agent.safetensors"
     agent.write_bytes(agent.read_bytes()[:3000])
@@ -257,7 +262,7 @@ def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
         stopped = vot(*command)
     assert stopped.code == 130
     labelled, sentence = stopped.err.splitlines()
-    assert labelled.startswith("[1/6] round-0 synth-dev-00048: 16 frames, 2 episodes, ")
+    assert labelled.startswith("[1/6] round-0 synth-dev-00052: 16 frames, 2 episodes, ")
     assert sentence == (
         "Stopped with 1 of 6 parts complete: give the same command again to go on from there."
     )

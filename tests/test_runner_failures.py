@@ -41,6 +41,17 @@ class Broken(Fifo):
         return super().read(state, bank, t)
 
 
+class MadeForA(Fifo):
+    """Refuses every video but a."""
+
+    name = "made-for-a"
+
+    def check(self, sources, num_maskmem):
+        for source in sources:
+            if source.sequence != "a":
+                raise InputError(f"Not made for {source.sequence} of {source.num_frames} frames.")
+
+
 class StopAt(Silent):
     """A person presses Ctrl-C."""
 
@@ -130,6 +141,18 @@ def test_a_policy_that_fails_leaves_the_others_alone(videos, tmp_path, monkeypat
     assert (failure.type, failure.frame) == ("ZeroDivisionError", 4)
     assert folder_of(report, "fifo").missing(videos) == []
     assert folder_of(report, "broken").missing(videos) == ["b"]
+
+
+def test_a_policy_for_other_videos_is_refused_before_anything_is_written(
+    videos, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(POLICIES, MadeForA.name, f"{__name__}:MadeForA")
+    settings = make_settings(tmp_path / "results", "fifo", "made-for-a")
+    with pytest.raises(InputError, match=f"Not made for b of {FRAMES} frames"):
+        run(settings)
+    assert not (tmp_path / "results").exists()
+    videos[1:] = []
+    assert run(settings).done == ["a"]
 
 
 def test_several_configurations_of_one_policy_are_told_apart(videos, monkeypatch, tmp_path):

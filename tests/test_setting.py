@@ -1,5 +1,6 @@
 """Decisions are played where they were made, and nowhere else."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,16 @@ def test_another_setting_is_refused(changes, words):
 
 
 def test_another_length_is_refused_where_both_are_known():
-    for recorded, length in ((12, 12), (None, 12), (12, 0), (12, -1)):
-        check_video(Path("a.json"), "trained", video(num_frames=recorded), HERE, length)
+    for recorded, length in ((12, 12), (None, 12), (12, None)):
+        here = dataclasses.replace(HERE, num_frames=length)
+        check_video(Path("a.json"), "trained", video(num_frames=recorded), here)
+    here = dataclasses.replace(HERE, num_frames=11)
     with pytest.raises(InputError, match="trained on 12 frames of sequence 'clip', which has 11"):
-        check_video(Path("a.json"), "trained", video(num_frames=12), HERE, 11)
+        check_video(Path("a.json"), "trained", video(num_frames=12), here)
 
 
 def test_another_video_of_the_same_name_is_refused_where_both_are_known():
-    check_video(Path("a.json"), "recorded", video(digest="abc"), HERE, 0)
-    check_video(Path("a.json"), "recorded", video(), HERE, 0)
+    check_video(Path("a.json"), "recorded", video(digest="abc"), HERE)
+    check_video(Path("a.json"), "recorded", video(), HERE)
     with pytest.raises(InputError, match="another video or annotation named 'clip'"):
-        check_video(Path("a.json"), "recorded", video(digest="def"), HERE, 0)
+        check_video(Path("a.json"), "recorded", video(digest="def"), HERE)

@@ -21,6 +21,7 @@ class Source:
         model: name and weights hash of the model.
         image_size: side of the model's square input in pixels.
         digest: of the video's content (`Sequence.digest`); empty where it is not known.
+        num_frames: length of the video, None for a stream.
     """
 
     sequence: str
@@ -28,6 +29,7 @@ class Source:
     model: str
     image_size: int
     digest: str = ""
+    num_frames: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vot_memory.learn.simulator import Rules
     from vot_memory.progress import Progress
 
+T = TypeVar("T")
 app = typer.Typer()
 
 Seeds = Annotated[
@@ -202,20 +203,32 @@ def study(
         list[str] | None, typer.Option(metavar="NAME", help="ceilings: deployed policies; repeat.")
     ] = None,
     bound: Annotated[
-        float, typer.Option(help="ceilings: the causal rule stores frames with more overlap.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            help="ceilings: the causal rule stores frames with more overlap. Default: 0.5."
+        ),
+    ] = None,
     absent: Annotated[
         bool, typer.Option("--absent", help="ceilings: it also stores frames rightly left empty.")
     ] = False,
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Method of search; repeat. Default: mutate."),
+        typer.Option(
+            metavar="NAME",
+            help="calibration (repeat), readings: method of search. Default: mutate.",
+        ),
     ] = None,
     budget: Annotated[
         list[int] | None,
-        typer.Option(metavar="N", help="Forward passes of a search; repeat. Default: 2000."),
+        typer.Option(
+            metavar="N",
+            help="calibration (repeat), readings: its forward passes. Default: 2000.",
+        ),
     ] = None,
-    seed: Seeds = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="calibration (repeat), readings: its seed. Default: 0."),
+    ] = None,
     video: Video = None,
     model: opt.Model = None,
     checkpoint: opt.Checkpoint = None,
@@ -231,8 +244,8 @@ def study(
 
     Draw the tables by `report --study CSV`.
     """
-    from vot_memory.learn.search.ceilings import Causal
-    from vot_memory.learn.studies.run import StudySettings, run_study
+    from vot_memory.learn.studies.run import run_study
+    from vot_memory.learn.studies.settings import StudySettings
     from vot_memory.runner import use_threads
 
     settings = StudySettings(
@@ -241,11 +254,12 @@ def study(
         out=out,
         found=found,
         trained=trained,
-        policies=tuple(policy or ()),
-        causal=Causal(bound, absent),
-        methods=tuple(method or ("mutate",)),
-        budgets=tuple(budget or (2000,)),
-        seeds=tuple(dict.fromkeys(seed or [0])),
+        policies=_each(policy),
+        bound=bound,
+        absent=absent or None,
+        methods=_each(method),
+        budgets=_each(budget),
+        seeds=_each(seed),
         videos=tuple(video or ()),
         limit=limit,
         shard=shard,
@@ -262,6 +276,11 @@ def study(
     except KeyboardInterrupt:
         typer.echo("Stopped: give the same command again to go on.", err=True)
         raise typer.Exit(130) from None
+
+
+def _each(given: list[T] | None) -> tuple[T, ...] | None:
+    """What was named, each once; None if nothing was."""
+    return tuple(dict.fromkeys(given)) if given else None
 
 
 def _rules(slots: int, rows: str, pointers: str) -> "Rules":

@@ -180,6 +180,7 @@ class Engine:
                 self.backbone.name,
                 self.backbone.image_size,
                 digest,
+                track.num_frames,
             ),
         )
         track.bank.write(zero, entry)

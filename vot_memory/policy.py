@@ -12,7 +12,7 @@ the prompt is frame 0 of its own row, however late it comes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     from vot_memory.backbone import Features
-    from vot_memory.bank import Bank, Entry
+    from vot_memory.bank import Bank, Entry, Source
     from vot_memory.candidates import Candidates
     from vot_memory.datasets.prompts import PromptKind
     from vot_memory.log import Log
@@ -215,6 +215,17 @@ class BasePolicy:
     def fingerprint(self) -> dict[str, Any]:
         """What tells this policy from others of its class; part of a result's identity."""
         return dataclasses.asdict(self.config)
+
+    def check(self, sources: Iterable[Source], num_maskmem: int) -> None:
+        """Refuse videos or a model that this policy is not made for, before the first frame.
+
+        Args:
+            sources: a video each, with all its objects. Annotations are read as one iterates.
+            num_maskmem: rows of the model's temporal encoding.
+
+        Raises:
+            InputError: one cannot be played; nothing is.
+        """
 
     def reset(self, rows: int, device: device, num_frames: int | None) -> State:
         """Remember the pointer limit min(num_frames, L) of every row, as SAM 2 has it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -23,6 +23,7 @@ from vot_memory.results import Failure, Identity, Protocol, RunFolder, Store
 from vot_memory.run_labels import run_labels
 
 if TYPE_CHECKING:
+    from vot_memory.bank import Source
     from vot_memory.datasets.splits import Split
     from vot_memory.policy import MemoryPolicy
     from vot_memory.trackers.sam2 import Hosted
@@ -76,8 +77,6 @@ class RunSettings:
         ):
             if value not in known:
                 raise unknown(kind, value, known)
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"--threads {self.threads} leaves none: give 1 or more.")
         if self.seed < 0:
             raise InputError(f"Seed {self.seed} is negative: give 0 or more.")
         parse_shard(self.shard)
@@ -114,6 +113,7 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
     from vot_memory.datasets.splits import load_split
     from vot_memory.models import load_model
 
+    use_threads(settings.threads)
     policies = [seeded_policy(name, options, settings.seed) for name, options in settings.policies]
     hosting = tracker_class(settings.tracker)
     split = load_split(settings.split, limit=settings.limit, data=settings.data)
@@ -124,7 +124,6 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
             f"Split {split.name} is annotated by boxes and has no {settings.init} prompt: "
             "give --init box or leave it out."
         )
-    use_threads(settings.threads)
     backbone = load_model(
         settings.model or split.default_model,
         settings.checkpoint,
@@ -139,8 +138,11 @@ def run(settings: RunSettings, progress: Progress | None = None) -> RunReport:
         settings.init or split.prompt,
         keep_dtype=settings.dtype != "auto",
     )
-    lanes = _open_folders([tracker.host(p) for p in policies], settings, split)
-    return _run_all(lanes, share(split.sequences, settings.shard), settings, progress or Silent())
+    hosted = [tracker.host(p) for p in policies]
+    sequences = share(split.sequences, settings.shard)
+    _check_made_for(hosted, sequences)
+    lanes = _open_folders(hosted, settings, split)
+    return _run_all(lanes, sequences, settings, progress or Silent())
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -225,6 +227,26 @@ def _run_all(
             "give the same command again to go on from there."
         ) from None
     return report
+
+
+def _check_made_for(hosted: list[Hosted], sequences: list[Sequence]) -> None:
+    """Ask the policies that are made for some videos or one model, before anything is written."""
+    for own in hosted:
+        if (check := getattr(own.policy, "check", None)) is not None:
+            model = own.engine.backbone
+            check(_sources(sequences, model.name, model.image_size), model.num_maskmem)
+
+
+def _sources(sequences: Iterable[Sequence], model: str, image_size: int) -> Iterator[Source]:
+    """Where the rows of each sequence come from; of those that can be read."""
+    from vot_memory.bank import Source
+
+    for own in sequences:
+        try:
+            names, frames = tuple(track.id for track in own.objects), len(own)
+        except InputError:  # the pass will say so
+            continue
+        yield Source(own.name, names, model, image_size, own.digest, frames)
 
 
 def _unreadable(lanes: list[tuple[Hosted, RunFolder]], sequence: Sequence) -> str:
@@ -324,7 +346,13 @@ def _note_environment(lanes: list[tuple[Hosted, RunFolder]], started: set[Path])
 
 
 def use_threads(threads: int | None) -> None:
-    """Limit the threads of torch; None leaves it its own choice."""
+    """Limit the threads of torch; None leaves it its own choice.
+
+    Raises:
+        InputError: there would be none.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"--threads {threads} leaves none: give 1 or more.")
     if threads is not None:
         import torch
 

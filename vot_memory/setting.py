@@ -100,16 +100,17 @@ def check_rows(place: Path, own: Setting, num_maskmem: int) -> None:
         )
 
 
-def check_video(place: Path, made: str, own: Video, source: Source, length: int) -> None:
-    """Refuse another video of the same name; a length of 0 or less (a stream) is not known.
+def check_video(place: Path, made: str, own: Video, source: Source) -> None:
+    """Refuse another video of the same name.
 
     Raises:
         InputError: length or content differ.
     """
-    if length > 0 and own.num_frames is not None and own.num_frames != length:
+    here = source.num_frames
+    if None not in (here, own.num_frames) and here != own.num_frames:
         raise InputError(
             f"{place} was {made} on {own.num_frames} frames of sequence {own.sequence!r}, which "
-            f"has {length} here: give the same video."
+            f"has {here} here: give the same video."
         )
     if own.digest and source.digest and own.digest != source.digest:
         raise InputError(

@@ -112,15 +112,58 @@ def test_more_rounds_go_on_with_what_is_there(trained, tmp_path):
 
 
 def test_another_training_is_refused(trained):
-    with pytest.raises(InputError, match="differs in seed: give another folder"):
+    with pytest.raises(
+        InputError, match=r"differs in --seed \(0 there, 1 here\): go on by its own"
+    ):
         train(trained, replace(TINY, seed=1))
-    with pytest.raises(InputError, match="differs in rules"):
+    with pytest.raises(InputError, match=r"differs in --slots \(4 there, 5 here\)"):
         train(trained, replace(TINY, rules=Rules(slots=5)))
+    train_on = ([make_video(10), make_video(9, label=2)], [make_video(9, label=4)])
+    with pytest.raises(InputError, match="differs in the videos of --dev: go on"):
+        train_imitate(golden_model(), *train_on, trained, TINY)
+
+
+def test_no_round_is_chosen_on_what_it_was_fitted_to(tmp_path):
+    videos = [make_video(10), make_video(9, label=2)]
+    with pytest.raises(InputError, match=r"Sequence video is in both splits \(1 are\)"):
+        train_imitate(golden_model(), videos, videos[:1], tmp_path / "new", TINY)
+    assert not (tmp_path / "new").exists()
+
+
+def test_videos_without_a_decision_are_refused_before_anything_is_made(tmp_path):
+    videos = [make_video(10), make_video(5)]
+    with pytest.raises(InputError, match=r"video has 5 frames .* needs 6: leave it out"):
+        train_imitate(golden_model(), videos, [make_video(9)], tmp_path / "new", TINY)
+    assert not (tmp_path / "new").exists()
+
+
+def test_fewer_rounds_do_not_replace_what_more_have_found(trained):
+    before = content(trained)
+    with pytest.raises(InputError, match="has 2 rounds, which --rounds 1 would leave out: give"):
+        train(trained, replace(TINY, rounds=1))
+    assert content(trained) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["labels/1/00002.npz", "labels/0/00001.npz", "dev/00000.json", "round-0.safetensors"]
+)
+@pytest.mark.parametrize("left", [0, 40])
+def test_a_damaged_part_is_named_and_can_be_made_again(trained, tmp_path, name, left):
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    for later in ("round-1.safetensors", "policy.safetensors"):
+        (folder / later).unlink()
+    (folder / name).write_bytes((folder / name).read_bytes()[:left])
+    with pytest.raises(InputError, match=f"{name}.*: delete it and give the same command again"):
+        train(folder)
+    (folder / name).unlink()
+    train(folder)
+    assert content(folder) == content(trained)
 
 
 def test_a_damaged_folder_is_refused(tmp_path):
     (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(InputError, match="is damaged: delete the folder"):
+    with pytest.raises(InputError, match="is damaged: delete its folder"):
         train(tmp_path)
 
 
@@ -130,20 +173,39 @@ def test_without_videos_nothing_is_made(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def tuning(iterations, **changes):
+    how = FinetuneSettings(iterations=iterations, videos=1, group=2, lr=1e-2)
+    return replace(TINY, finetune=replace(how, **changes))
+
+
 def test_fine_tuning_follows_the_last_round(trained, tmp_path):
-    settings = replace(TINY, finetune=FinetuneSettings(iterations=2, videos=1, group=2, lr=1e-2))
     shutil.copytree(trained, tmp_path / "rounds")
-    train(tmp_path / "rounds", settings)
-    train(tmp_path / "whole", settings)
-    assert content(tmp_path / "whole") == content(tmp_path / "rounds")
-    added = content(tmp_path / "whole").keys() - content(trained).keys()
-    assert added == {"finetune.json", "tuned.safetensors"}
-    assert pd.read_csv(tmp_path / "whole" / "curve.csv")["policy"].iloc[-1] == "tuned"
-    one, two = (
+    train(tmp_path / "rounds", tuning(2))
+    train(tmp_path / "whole", tuning(2))
+    one, two = content(tmp_path / "whole"), content(tmp_path / "rounds")
+    assert one.keys() - content(trained).keys() == {
+        *("finetune.json", "finetune.pt", "tuned-2.safetensors"),
+    }
+    del one["finetune.pt"], two["finetune.pt"]
+    assert one == two
+    assert pd.read_csv(tmp_path / "whole" / "curve.csv")["policy"].iloc[-1] == "tuned-2"
+    before, after = (
         load_learned(tmp_path / "whole" / f"{name}.safetensors").network.state_dict()
-        for name in ("round-1", "tuned")
+        for name in ("round-1", "tuned-2")
     )
-    assert any(not one[name].equal(two[name]) for name in one)
-    other = replace(settings, finetune=replace(settings.finetune, lr=1e-3))
-    with pytest.raises(InputError, match="differs in lr"):
-        train(tmp_path / "whole", other)
+    assert any(not before[name].equal(after[name]) for name in before)
+    with pytest.raises(InputError, match=r"differs in --lr \(0.01 there, 0.001 here\)"):
+        train(tmp_path / "whole", tuning(2, lr=1e-3))
+
+
+def test_more_updates_go_on_from_those_that_are_there_and_fewer_are_refused(trained, tmp_path):
+    for folder, steps in (("grown", (1, 3)), ("whole", (3,))):
+        shutil.copytree(trained, tmp_path / folder)
+        for iterations in steps:
+            train(tmp_path / folder, tuning(iterations))
+    grown, whole = (content(tmp_path / folder) for folder in ("grown", "whole"))
+    assert grown["tuned-3.safetensors"] == whole["tuned-3.safetensors"]
+    assert grown["curve.csv"] == whole["curve.csv"]
+    for fewer in (1, 0):
+        with pytest.raises(InputError, match=f"by 3 updates, which --finetune {fewer} would leave"):
+            train(tmp_path / "grown", tuning(fewer))

@@ -16,6 +16,7 @@ from worlds import make_simulator, make_video
 from vot_memory.errors import InputError
 from vot_memory.learn.ppo import Recipe, Training, advantages, clipped_loss, observe
 from vot_memory.learn.simulator import Counts, Rules
+from vot_memory.setting import Video
 
 SMALL = Recipe(iterations=4, samples=60, hidden=32, minibatches=2, seed=3)
 
@@ -147,7 +148,8 @@ class Toy:
 
 
 class _ToyClip:
-    sequence, object, digest = "toy", "1", "abc"
+    sequence, object = "toy", "1"
+    video = Video(sequence="toy", object="1", digest="abc")
 
     def __len__(self):
         return Toy.length
@@ -317,7 +319,7 @@ def test_progress_is_a_live_table(tmp_path):
 
 def test_another_training_in_the_folder_is_refused(tmp_path):
     Training(Toy(), SMALL, tmp_path).run()
-    with pytest.raises(InputError, match="holds a training that differs in samples, lr: finish"):
+    with pytest.raises(InputError, match=r"differs in --samples \(.*\), --lr \(.*\): finish it by"):
         Training(Toy(), replace(SMALL, samples=30, lr=0.1), tmp_path)
 
 

@@ -18,5 +18,5 @@ TINY = ImitateSettings(
 
 
 def train(out, settings=TINY, **options):
-    video, other = make_video(10), make_video(9, label=2)
-    return train_imitate(golden_model(), [video, other], [other], out, settings, **options)
+    videos, dev = [make_video(10), make_video(9, label=2)], [make_video(9, label=3)]
+    return train_imitate(golden_model(), videos, dev, out, settings, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ def make_video(length, *, first=0, absent=(), unannotated=(), ignore=None, label
     rles = [None if t in unannotated or t < first else encode(m) for t, m in enumerate(masks)]
     track = ObjectTrack("1", first, tuple(rles))
     ignored = None if ignore is None else tuple(None if m is None else encode(m) for m in ignore)
-    frames = drawn.frames[:length]
-    return Sequence("video", frames, (track,), (128, 128), 24.0, "0" * 64, {}, ignored)
+    content = f"{length} {first} {absent} {unannotated} {ignored} {label}"
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return Sequence("video", drawn.frames[:length], (track,), (128, 128), 24.0, digest, {}, ignored)
 
 
 def make_simulator(video, slots=3, pointers="recent", rows="rank", batch=8, **options):

@@ -19,6 +19,7 @@ class Simulation:
         self.bank = Bank(spec.slots, spec.pointers, (1, grid, grid), 4, 7, CPU)
         self.bank.grow(torch.arange(rows))
         self.state = policy.reset(rows, CPU, num_frames)
+        self.num_frames = num_frames
         self.bank.write(torch.zeros(rows, dtype=torch.int64), self.entry(0))
         policy.on_prompt(self.state, self.bank, self.entry(0))
 
@@ -38,8 +39,13 @@ class Simulation:
             pixels=self.each(pixels)[rows].long(),
             tag=self.each(getattr(write, "tag", None))[rows].to(torch.int8),
             hard=self.each(getattr(write, "hard", None))[rows].bool(),
-            source=Source("clip", tuple(str(1 + i) for i in rows.tolist()), "model", 128),
+            source=Source("clip", self.names(rows), "model", 128, num_frames=self.num_frames),
         )
+
+    @staticmethod
+    def names(rows) -> tuple[str, ...]:
+        """Ids of the objects of rows."""
+        return tuple(str(1 + i) for i in rows.tolist())
 
     def each(self, value) -> torch.Tensor:
         """One float or a list of them as float32 [B]; None is 0."""

@@ -64,14 +64,26 @@ def test_another_setting_is_refused(tmp_path, changes, words):
 
 def test_a_longer_video_is_refused(tmp_path):
     simulation = Simulation(recorded(tmp_path, [1, 1]))
-    with pytest.raises(InputError, match="ends before frame 9"):
+    with pytest.raises(InputError, match=r"ends before frame 9 of its object, .*: record it"):
         simulation.run(12)
 
 
 def test_an_action_beyond_the_bank_is_refused(tmp_path):
-    simulation = Simulation(recorded(tmp_path, [7]))
-    with pytest.raises(InputError, match=r"action 7: with 7 slots the actions are 0\.\.6"):
-        simulation.run(9)
+    with pytest.raises(InputError, match=r"has action 7, with 7 slots the actions are 0\.\.6"):
+        recorded(tmp_path, [7])
+
+
+def test_two_entries_for_one_object_are_refused(tmp_path):
+    tracks = [{"sequence": "clip", "object": "1", "actions": [n]} for n in (1, 2)]
+    with pytest.raises(InputError, match="object '1' of sequence 'clip' is there twice"):
+        recorded(tmp_path, [], tracks=tracks)
+
+
+def test_more_decisions_than_the_video_has_frames_for_are_refused(tmp_path):
+    policy = recorded(tmp_path, [1] * 5)
+    Simulation(policy, num_frames=12).run(12)
+    with pytest.raises(InputError, match=r"has 5 decisions for object '1' .* has room for 4"):
+        Simulation(policy, num_frames=11)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"tracks": 3}', "[1]"])

@@ -15,6 +15,8 @@ from vot_memory.errors import InputError
 from vot_memory.setting import Video
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vot_memory.backbone import Backbone, Features
     from vot_memory.datasets.sequence import ObjectTrack, Sequence
 
@@ -91,6 +93,24 @@ class Clip:
         union = own + truth.sum() - shared
         overlap = torch.where(union > 0, shared / union.clamp(min=1), 1.0)
         return overlap.reshape(logits.shape[:-2])
+
+
+def check_clips(sequences: Iterable[Sequence], frames: int) -> None:
+    """Refuse videos that are too short for their first object, before hours go into others.
+
+    Raises:
+        InputError: one has no object, or fewer frames than these from its prompt on.
+    """
+    for sequence in sequences:
+        if not sequence.objects:
+            raise InputError(f"Sequence {sequence.name} has no annotated object: leave it out.")
+        own = len(sequence) - sequence.objects[0].first_frame
+        if own < frames:
+            raise InputError(
+                f"Sequence {sequence.name} has {own} frames from its first object's prompt on, "
+                f"and this needs {frames}: leave it out, by naming the others with --video or by a "
+                "split without it."
+            )
 
 
 def load_clip(

@@ -87,14 +87,20 @@ def finetune(
         video: the simulator of a video.
         mattered: [V], how much decisions mattered on each before, in any unit.
         settings: how.
-        checkpoint: a file, written after every iteration; the caller removes it.
+        checkpoint: a file, written after every iteration.
         tell: is given each iteration and the mean Q of its episodes.
 
     Raises:
-        InputError: a loss that is not finite; it names the iteration. The checkpoint stays.
+        InputError: a loss that is not finite; it names the iteration. The checkpoint stays. Or a
+            checkpoint that is damaged, or of more iterations.
     """
     optimizer = torch.optim.Adam(network.parameters(), settings.lr, eps=1e-5)
     done = _resumed(network, optimizer, checkpoint)
+    if done > settings.iterations:
+        raise InputError(
+            f"{checkpoint} is of {done} updates, {settings.iterations} are asked for: give "
+            f"--finetune {done} or more, or another folder."
+        )
     network.eval().requires_grad_(True)  # evaluation rounds otherwise than training mode
     chance = chances(mattered, settings.even)
     for iteration in range(done, settings.iterations):

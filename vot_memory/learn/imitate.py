@@ -9,8 +9,9 @@ played beside FIFO, and the best is kept.
 
 The folder holds `settings.json`, `labels/ROUND/VISIT.npz`, `round-N.safetensors`, `dev/VIDEO.json`
 (Q of every policy), `curve.csv` (a row a policy) and, last, `policy.safetensors`; of fine-tuning
-`finetune.json`, `tuned.safetensors` and, before it is done, `finetune.pt`. Every file is written
-whole; what is there is not made again, so that a killed training goes on.
+`finetune.json`, `tuned-N.safetensors` and `finetune.pt`, the checkpoint. Every file is written
+whole; what is there is not made again, so that a killed training goes on, and more rounds or
+updates go on from what is there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Sequence as Seq
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pandas as pd
@@ -31,12 +32,13 @@ from pydantic import Field
 from vot_memory.building import check_writable, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.learn import features, labels
-from vot_memory.learn.clip import load_clip
+from vot_memory.learn.clip import check_clips, load_clip
 from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.finetune import FinetuneSettings, finetune
 from vot_memory.learn.fitting import FitSettings, agreement, fit
+from vot_memory.learn.identity import AGAIN, claim
 from vot_memory.learn.labels import Decide, Labels, LabelSettings
-from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
+from vot_memory.learn.policy_file import LearnedPolicy, PolicyCard, load_learned, save_policy
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.progress import Progress, Silent, tracking
 from vot_memory.statistics import paired_difference
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from vot_memory.learn.networks import SlotPointer
 
 
-_FIFO, _TUNED, _SUFFIX = "fifo", "tuned", ".safetensors"
+_FIFO, _SUFFIX = "fifo", ".safetensors"
 _BATCH = 8  # rows of a forward pass, beyond which a CPU gains little
 
 
@@ -91,7 +93,7 @@ def train_imitate(
     Args:
         backbone: the model, as trackers run it; training uses its fast arrangement.
         sequences: videos to learn from; the caller has asked `check_for_tuning`.
-        dev: videos to choose the round by, others than those; the same holds for them.
+        dev: videos to choose the round by, none of those; the same holds for them.
         out: folder of the training.
         settings: how.
         split: name of what is learned from, for the policy's card.
@@ -101,13 +103,16 @@ def train_imitate(
         `policy.safetensors`.
 
     Raises:
-        InputError: no videos, a folder of another training, or a loss that is not finite.
+        InputError: no videos, too short ones, or one in both lists; a folder of another training,
+            or of one with more rounds or updates; a damaged file in it; a loss that is not finite.
         OSError: `out` cannot be written to.
         KeyboardInterrupt: stopped by hand; says how to go on.
     """
     settings, progress = settings or ImitateSettings(), progress or Silent()
     if not sequences or not dev:
         raise InputError("There are no videos to train on or to choose by: name larger splits.")
+    check_clips([*sequences, *dev], settings.rules.frames)
+    _check_apart(sequences, dev)
     check_writable(out / "settings.json")
     training = _Training(backbone, list(sequences), list(dev), out, settings, split, progress)
     training.claim()
@@ -152,15 +157,20 @@ class _Training:
         own = asdict(self.settings)
         for later in ("rounds", "finetune"):  # what is asked for may grow
             del own[later]
-        names = {"sequences": self.sequences, "dev": self.dev}
-        own |= {what: [sequence.name for sequence in videos] for what, videos in names.items()}
-        own |= {"model": self.backbone.name, "image_size": self.backbone.image_size}
-        _claim(self.out / "settings.json", own | {"split": self.split})
+        own |= {
+            "train_digests": [sequence.digest for sequence in self.sequences],
+            "dev_digests": [sequence.digest for sequence in self.dev],
+            "model": self.backbone.name,
+            "image_size": self.backbone.image_size,
+            "dtype": self.backbone.precision,
+        }
+        claim(self.out / "settings.json", own | {"split": self.split})
+        self._check_grows()
 
     def collect(self, number: int) -> None:
         """Label this round's videos."""
         s = self.settings
-        before = None if number == 0 else load_learned(self.weights(number - 1)).decide
+        before = None if number == 0 else self._learned(_round(number - 1)).decide
         how = s.label if number >= s.branching else replace(s.label, branched=0)
         for visit, place in self._visits(number):
             sequence, path = self.sequences[place], self._labels(number, visit)
@@ -185,12 +195,13 @@ class _Training:
 
     def finetune(self) -> None:
         """Whole-episode returns on the videos that were labelled, as one round more."""
-        last, how = self.settings.rounds, self.settings.finetune
-        _claim(self.out / "finetune.json", asdict(how) | {"rounds": last})
-        place, checkpoint = self.out / f"{_TUNED}{_SUFFIX}", self.out / "finetune.pt"
+        last, how, name = self.settings.rounds, self.settings.finetune, self._tuned
+        own = asdict(how) | {"rounds": last}
+        del own["iterations"]
+        claim(self.out / "finetune.json", own)
+        place = self.out / f"{name}{_SUFFIX}"
         if place.exists():
-            checkpoint.unlink(missing_ok=True)  # a kill may have left it
-            self._skipped(_TUNED)
+            self._skipped(name)
             return
         mattered = self._mattered()
         videos = [self.sequences[i] for i in mattered]
@@ -198,24 +209,23 @@ class _Training:
         def video(number: int) -> Simulator:
             return simulate(self.fast, videos[number], self.settings.rules)
 
-        with self._unit(_TUNED, f"{how.iterations} iterations", how.iterations):
+        with self._unit(name, f"{how.iterations} iterations", how.iterations):
             network = finetune(
-                load_learned(self.weights(last - 1)).network.to(self.fast.device),
+                self._learned(_round(last - 1)).network.to(self.fast.device),
                 video,
                 np.array(list(mattered.values())),
                 how,
-                checkpoint,
+                self.out / "finetune.pt",
                 lambda done, _: self.progress.frame(done + 1),
             )
             save_policy(place, network, self._card(last - 1, network))
-            checkpoint.unlink()
 
     def judge(self) -> None:
         """Play the policies of all rounds on the tuning videos, and write `curve.csv`."""
         names = [_round(number) for number in range(self.settings.rounds)]
-        names += [_TUNED] * bool(self.settings.finetune.iterations)
+        names += [self._tuned] * bool(self.settings.finetune.iterations)
         policies: dict[str, Decide] = {_FIFO: labels.fifo}
-        policies |= {name: load_learned(self.out / f"{name}{_SUFFIX}").decide for name in names}
+        policies |= {name: self._learned(name).decide for name in names}
         table = pd.DataFrame([self._played(place, policies) for place in range(len(self.dev))])
         curve = pd.DataFrame([self._row(number, name, table) for number, name in enumerate(names)])
         write_atomically(self.out / "curve.csv", curve.to_csv(index=False))
@@ -224,7 +234,7 @@ class _Training:
         """The policy of the best round, the earliest of equals."""
         curve = pd.read_csv(self.out / "curve.csv")
         best = curve.iloc[int(curve["quality"].to_numpy().argmax())].dropna()
-        chosen = load_learned(self.out / f"{best['policy']}{_SUFFIX}")
+        chosen = self._learned(str(best["policy"]))
         row = {str(name): float(best[name]) for name in best.index if name != "policy"}
         card = chosen.card.model_copy(update={"figures": row})
         place = self.out / "policy.safetensors"
@@ -249,6 +259,30 @@ class _Training:
     def weights(self, number: int) -> Path:
         """The policy of a round."""
         return self.out / f"{_round(number)}{_SUFFIX}"
+
+    @property
+    def _tuned(self) -> str:
+        """The policy after fine-tuning."""
+        return f"tuned-{self.settings.finetune.iterations}"
+
+    def _learned(self, name: str) -> LearnedPolicy:
+        return load_learned(self.out / f"{name}{_SUFFIX}", AGAIN)
+
+    def _check_grows(self) -> None:
+        """Refuse what would judge, and choose among, fewer policies than are there."""
+        rounds, tuned = self.settings.rounds, self.settings.finetune.iterations
+        there = len(list(self.out.glob(f"round-*{_SUFFIX}")))
+        if there > rounds:
+            raise InputError(
+                f"{self.out} has {there} rounds, which --rounds {rounds} would leave out: give "
+                f"--rounds {there} or more, or another folder."
+            )
+        updates = [int(p.stem.partition("-")[2]) for p in self.out.glob(f"tuned-*{_SUFFIX}")]
+        if max(updates, default=0) > tuned:
+            raise InputError(
+                f"{self.out} is fine-tuned by {max(updates)} updates, which --finetune {tuned} "
+                f"would leave out: give --finetune {max(updates)} or more, or another folder."
+            )
 
     def _visits(self, number: int) -> list[tuple[int, int]]:
         """Visits of a round, counted through all rounds, and which video each is to."""
@@ -296,7 +330,7 @@ class _Training:
         """Q of policies on a tuning video; those already played are read."""
         path, sequence = self.out / "dev" / f"{place:05d}.json", self.dev[place]
         name, frames = f"dev {sequence.name}", len(sequence)
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = _read_qualities(path) if path.exists() else {}
         if found.keys() >= policies.keys():
             self._skipped(name)
         else:
@@ -320,7 +354,7 @@ class _Training:
             "agreement": np.nan,
         }
         if number + 1 < self.settings.rounds:
-            network = load_learned(self.weights(number)).network
+            network = self._learned(_round(number)).network
             new = self._labelled(number + 1, number + 1)
             row["agreement"] = agreement(network, new, self.settings.fit.good)
         return row
@@ -343,22 +377,23 @@ def qualities(
     return dict(zip(policies, simulator.quality(states).tolist(), strict=True))
 
 
-def _claim(path: Path, own: dict[str, Any]) -> None:
-    """Write down what is made here; refuse what differs from what stands there."""
-    own = json.loads(json.dumps(own))
-    if not path.exists():
-        write_atomically(path, json.dumps(own, indent=1) + "\n")
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-        differs = [name for name in own if own[name] != there.get(name)]
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged: delete the folder and train again.") from error
-    if differs:
+def _check_apart(sequences: Seq[Sequence], dev: Seq[Sequence]) -> None:
+    learned_from = {sequence.digest for sequence in sequences}
+    both = [sequence.name for sequence in dev if sequence.digest in learned_from]
+    if both:
         raise InputError(
-            f"{path.parent} holds a training that differs in {', '.join(differs)}: give another "
-            "folder for these options."
+            f"Sequence {both[0]} is in both splits ({len(both)} are), and a round chosen on what "
+            "it was fitted to is not the best: give a --dev of other videos."
         )
+
+
+def _read_qualities(path: Path) -> dict[str, float]:
+    """Q of policies on a tuning video."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): float(quality) for name, quality in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: {AGAIN}.") from error
 
 
 def _round(number: int) -> str:

@@ -13,9 +13,11 @@ return labels its first decision.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,7 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vot_memory.building import Building
+from vot_memory.errors import InputError
 from vot_memory.learn import features
+from vot_memory.learn.identity import AGAIN
 from vot_memory.learn.simulator import Simulator, States
 
 Decide = Callable[[Tensor], Tensor]  # tokens float32 [N, K + 1, F] to actions int64 [N]
@@ -157,9 +161,16 @@ class Labels:
 
     @classmethod
     def load(cls, path: Path) -> Labels:
-        """Read what `save` wrote."""
-        with np.load(path) as file:
-            return cls(**{name.name: file[name.name] for name in fields(cls)})
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        try:
+            with np.load(path) as file:
+                return cls(**{name.name: file[name.name] for name in fields(cls)})
+        except (OSError, ValueError, LookupError, EOFError, BadZipFile, zlib.error) as error:
+            raise InputError(f"{path} is damaged: {AGAIN}.") from error
 
     @classmethod
     def join(cls, parts: list[Labels]) -> Labels:

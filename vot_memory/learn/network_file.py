@@ -57,7 +57,12 @@ def write_network(
 
 
 def read_network(
-    path: Path, key: str, card_type: type[Card], make: Callable[[Card], Network], noun: str
+    path: Path,
+    key: str,
+    card_type: type[Card],
+    make: Callable[[Card], Network],
+    noun: str,
+    mend: str = "train it again",
 ) -> NetworkFile[Card, Network]:
     """Read a network.
 
@@ -67,6 +72,7 @@ def read_network(
         card_type: of the card.
         make: a network of the card's shape.
         noun: what it should be, for sentences: "agent".
+        mend: what to do if it is not, for sentences.
 
     Raises:
         InputError: the file cannot be read, is none of these, or a weight is not finite.
@@ -84,12 +90,12 @@ def read_network(
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = f"{where}: {first['msg']}" if where else f"its metadata has no {key}"
-        raise InputError(f"{path} is no {noun} ({reason}): train it again.") from error
+        raise InputError(f"{path} is no {noun} ({reason}): {mend}.") from error
     except (SafetensorError, RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".:")
-        raise InputError(f"{path} is no {noun} ({reason}): train it again.") from error
+        raise InputError(f"{path} is no {noun} ({reason}): {mend}.") from error
     if not _finite(weights.values()):
-        raise InputError(f"{path} holds weights that are not finite: train the {noun} again.")
+        raise InputError(f"{path} holds weights that are not finite: {mend}.")
     return NetworkFile(path, digest, card, network.eval().requires_grad_(False))
 
 

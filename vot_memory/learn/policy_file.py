@@ -56,20 +56,21 @@ def save_policy(path: Path, network: SlotPointer, card: PolicyCard) -> None:
     write_network(path, _KEY, network, card, torch.float32)
 
 
-def load_learned(path: Path | None = None) -> LearnedPolicy:
+def load_learned(path: Path | None = None, mend: str = "train it again") -> LearnedPolicy:
     """Read a policy.
 
     Args:
         path: the file; None is the one that is shipped, for nano.
+        mend: what to do if it is none, for the sentence.
 
     Raises:
         InputError: the file cannot be read, is no policy, or one for other features than today's.
     """
     place = Path(str(files("vot_memory.models") / SHIPPED)) if path is None else path
-    found = read_network(place, _KEY, PolicyCard, _network, "learned policy")
+    found = read_network(place, _KEY, PolicyCard, _network, "learned policy", mend)
     if found.card.features != features.NAMES:
         raise InputError(
-            f"{place} was trained on other features than this version computes: train it again."
+            f"{place} was trained on other features than this version computes: {mend}."
         )
     return LearnedPolicy(found.path, found.sha256, found.card, found.network)
 

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from vot_memory.building import Building, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.learn import observation
+from vot_memory.learn.identity import differences
 from vot_memory.learn.networks import IndexAgent
 from vot_memory.learn.simulator import Simulator, States
 
@@ -320,11 +321,10 @@ class Training:
             there = dict(state["identity"])
         except (RuntimeError, EOFError, UnpicklingError, LookupError, TypeError) as error:
             raise InputError(f"{file} is damaged: delete it to train from the start.") from error
-        if there != self._identity():
-            differs = [k for k, v in self._identity().items() if there.get(k) != v]
+        if differs := differences(self._identity(), there):
             raise InputError(
-                f"{file.parent} holds a training that differs in {', '.join(differs)}: finish it "
-                "with its own options, or give another folder."
+                f"{file.parent} holds a training that differs in {differs}: finish it by its own "
+                "options, or give another folder."
             )
         self.actor.load_state_dict(state["actor"])
         self.critic.load_state_dict(state["critic"])
@@ -339,13 +339,10 @@ class Training:
         """What a checkpoint has to agree in."""
         sim = self.simulator
         return {
-            "video": sim.clip.sequence,
-            "object": sim.clip.object,
-            "length": len(sim.clip),
-            "content of the video": sim.clip.digest,
+            **sim.clip.video.model_dump(),
             "dtype": sim.backbone.precision,
             "model": sim.backbone.name,
-            "image size": sim.backbone.image_size,
+            "image_size": sim.backbone.image_size,
             **asdict(sim.rules),
             **asdict(self.recipe),
         }

@@ -20,10 +20,11 @@ import numpy as np
 from vot_memory.building import check_writable, until_settled, write_atomically
 from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, save_agent
-from vot_memory.learn.clip import load_clip
+from vot_memory.learn.clip import check_clips, load_clip
 from vot_memory.learn.fast_backbone import fast
+from vot_memory.learn.identity import differences
 from vot_memory.learn.ppo import Recipe, Row, Training
-from vot_memory.learn.search.units import CURVE_HEAD, recorded
+from vot_memory.learn.search.units import CurveRow, curve_text, recorded
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.tracked import replayed_quality, tracked_quality
 from vot_memory.policies.replay import ReplayFile
@@ -87,10 +88,10 @@ def run_ppo(
     recipe, rules, progress = recipe or Recipe(), rules or Rules(), progress or Silent()
     rules.check(backbone)
     part, parts = parse_shard(shard)
-    empty = next((sequence.name for sequence in sequences if not sequence.objects), None)
-    if empty is not None:
-        raise InputError(f"Sequence {empty} has no annotated object: leave it out.")
     units = [Unit(sequence, seed) for seed in seeds for sequence in sequences][part - 1 :: parts]
+    if not units:
+        raise InputError(f"--shard {shard} has no training: give fewer parts.")
+    check_clips([unit.sequence for unit in units], rules.frames)
     results, done = [unit.folder(out) / "result.json" for unit in units], 0
     try:
         with progress.start(len(units), "training"):
@@ -182,34 +183,32 @@ def _check_same(
     setting = _setting(sequence, backbone, rules)
     try:
         found = json.loads(result.read_text(encoding="utf-8"))
-        there = {k: found[k] for k in setting} | found["recipe"]
+        own = setting | {"recipe": asdict(recipe)}
+        differs = differences(own, {name: found[name] for name in own})
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{result} is damaged: delete it and train again.") from error
-    own = setting | asdict(recipe)
-    differs = [name for name, value in own.items() if there.get(name) != value]
+        raise InputError(f"{result} is damaged: delete its folder and train again.") from error
     if differs:
         raise InputError(
-            f"{result} is of a training that differs in {', '.join(differs)}: give another folder "
-            "for these options."
+            f"{result} is of a training that differs in {differs}: go on by its own options, or "
+            "give another folder."
         )
 
 
 def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:
     """Best Q so far by forward passes: of the greedy policy, and of what was sampled."""
-    lines = [CURVE_HEAD]
+    rows: list[CurveRow] = []
     greedy = np.maximum.accumulate([row["greedy_Q"] for row in training.curve])
     sampled = [row["best_sampled_Q"] for row in training.curve]
     for method, found in ((METHOD, greedy), (SAMPLED, sampled)):
         for row, quality in zip(training.curve, found, strict=True):
-            cells = (method, unit.sequence.name, unit.seed, int(row["passes"]))
-            lines.append(f"{','.join(map(str, cells))},{quality:.9g},{baseline:.9g}")
-    write_atomically(path, "\n".join(lines) + "\n")
+            point = int(row["passes"]), float(quality), baseline
+            rows.append((method, unit.sequence.name, unit.seed, *point))
+    write_atomically(path, curve_text(rows))
 
 
 def _join(out: Path) -> None:
     """Write `curves.csv` anew, also beside other processes."""
     for finished in until_settled(lambda: sorted(out.glob("seed*/*/result.json"))):
-        lines = [CURVE_HEAD]
-        for path in finished:
-            lines += path.with_name("curve.csv").read_text(encoding="utf-8").splitlines()[1:]
-        write_atomically(out / "curves.csv", "\n".join(lines) + "\n")
+        curves = [p.with_name("curve.csv").read_text(encoding="utf-8") for p in finished]
+        rows = "".join(curve.partition("\n")[2] for curve in curves)
+        write_atomically(out / "curves.csv", curve_text([]) + rows)

@@ -69,6 +69,11 @@ class Rules:
         """Those of a file's decisions."""
         return cls(setting.slots, setting.rows, setting.pointers)
 
+    @property
+    def frames(self) -> int:
+        """Frames of the shortest clip with a decision that changes a prediction."""
+        return self.slots + 2
+
     def check(self, backbone: Backbone) -> None:
         """Refuse a bank that the model cannot number.
 
@@ -175,7 +180,7 @@ class Simulator:
     ) -> None:
         self.clip, self.rules, self.batch = clip, rules or Rules(), batch
         self.privilege, self.describe = privilege or Privilege(), describe
-        if self.num_decisions < 1:
+        if len(clip) < self.rules.frames:
             raise InputError(
                 f"Object {clip.object} of sequence {clip.sequence} has {len(clip)} frames from its "
                 f"prompt on: with {self.rules.slots} slots decisions begin on frame "

@@ -15,6 +15,7 @@ from vot_memory.models import load_model
 from vot_memory.progress import Progress
 from vot_memory.runner import parse_shard
 
+_FEWEST_SLOTS = 3  # of `PolicyCard`
 # Options that one method alone has.
 OWN = {"ppo": ("iterations", "samples"), "imitate": ("dev", "rounds", "visits", "finetune")}
 
@@ -72,6 +73,11 @@ class TrainSettings:
         if self.method == "imitate":
             if len(self.seeds) > 1 or self.shard != "1/1":
                 raise InputError("Method imitate makes one policy: give one --seed and no --shard.")
+            if self.rules.slots < _FEWEST_SLOTS:
+                raise InputError(
+                    f"With --slots {self.rules.slots} a policy has no memories to choose among: "
+                    f"give {_FEWEST_SLOTS} or more."
+                )
             for split in (self.split, self.dev):
                 check_for_tuning(split or "synth-dev", own_folder=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -12,7 +13,7 @@ import vot_memory.learn.search.units as units_module
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError
 from vot_memory.learn.search.run import SearchSettings, run_search
-from vot_memory.learn.search.units import read_units, write_derived, write_unit
+from vot_memory.learn.search.units import curve_text, read_units, write_derived, write_unit
 from vot_memory.learn.simulator import Rules
 from vot_memory.metrics.vots import score_object
 from vot_memory.policies.replay import ReplayFile
@@ -214,3 +215,16 @@ def test_objects_of_one_video_have_curves_of_their_own(searched, tmp_path):
     names = read_curves([tmp_path / "curves.csv"]).sequences
     assert names == [f"{first.sequence}/1", f"{first.sequence}/2"]
     assert len(json.loads((tmp_path / "replay.json").read_text())["tracks"]) == 2
+
+
+def test_names_with_commas_are_quoted_in_curves():
+    text = curve_text([("sgbs", "a, b", 0, 12, 0.5, 0.25)])
+    head, row = csv.reader(text.splitlines())
+    assert dict(zip(head, row, strict=True)) == {
+        "method": "sgbs",
+        "sequence": "a, b",
+        "seed": "0",
+        "frames": "12",
+        "Q": "0.500000",
+        "baseline": "0.250000",
+    }

@@ -7,6 +7,8 @@ OUT/replay.json    the best decisions found for every object, as policy `replay`
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from vot_memory.policies.replay import Decisions, ReplayFile
 from vot_memory.setting import Setting, Video
 
 VERSION = 1  # raised when a method finds other decisions than before
-CURVE_HEAD = "method,sequence,seed,frames,Q,baseline"  # of curves.csv
+CURVE = ("method", "sequence", "seed", "frames", "Q", "baseline")  # columns of curves.csv
+CurveRow = tuple[str, str, int, int, float, float]
 FIFO = 1  # the action that replaces the oldest memory
 
 
@@ -119,6 +122,15 @@ def read_units(out: Path, setting: SearchSetting | None = None) -> list[Unit]:
     return sorted(units, key=lambda u: (u.sequence, u.object, u.method, u.seed))
 
 
+def curve_text(rows: Iterable[CurveRow]) -> str:
+    """Budget curves as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CURVE)
+    writer.writerows((*row[:4], *(f"{quality:.6f}" for quality in row[4:])) for row in rows)
+    return text.getvalue()
+
+
 def derive(out: Path, setting: SearchSetting) -> None:
     """Bring curves.csv and replay.json up to date, also beside other processes."""
     for _ in until_settled(lambda: _paths(out)):
@@ -127,13 +139,12 @@ def derive(out: Path, setting: SearchSetting) -> None:
 
 def write_derived(out: Path, units: list[Unit]) -> None:
     """Write curves.csv and replay.json anew from all finished units."""
-    lines = [CURVE_HEAD]
-    lines += [
-        f"{u.method},{u.label},{u.seed},{frames},{quality:.6f},{u.baseline:.6f}"
+    rows: list[CurveRow] = [
+        (u.method, u.label, u.seed, frames, quality, u.baseline)
         for u in units
         for frames, quality in u.curve
     ]
-    write_atomically(out / "curves.csv", "\n".join(lines) + "\n")
+    write_atomically(out / "curves.csv", curve_text(rows))
     best = [_best(list(group)) for group in _by_object(units)]
     file = ReplayFile.of(units[0].setting, best)
     write_atomically(out / "replay.json", file.model_dump_json(indent=1) + "\n")

@@ -22,6 +22,7 @@ from vot_memory.errors import InputError
 from vot_memory.learn import features, labels
 from vot_memory.learn.fast_backbone import fast
 from vot_memory.learn.fitting import FitSettings, fit, without
+from vot_memory.learn.identity import AGAIN
 from vot_memory.learn.imitate import qualities
 from vot_memory.learn.labels import Decide, Labels
 from vot_memory.learn.networks import SlotPointer
@@ -128,7 +129,7 @@ class Ablation:
         places = {group: folder / f"without-{group}.safetensors" for group in HIDDEN}
         if not all(place.exists() for place in places.values()):
             self._fit(places)
-        fitted = {group: load_learned(place).decide for group, place in places.items()}
+        fitted = {group: load_learned(place, AGAIN).decide for group, place in places.items()}
         return {FIFO: labels.fifo, **fitted}
 
     def _fit(self, places: dict[str, Path]) -> None:

@@ -15,6 +15,11 @@ SIZES = ((7, 4), (3, 8))  # slots and decisions: 7^4 = 2401 and 3^8 = 6561 seque
 STEP = 4  # frames from one window to the next
 
 
+def longest_window() -> int:
+    """Frames."""
+    return max(slots + 1 + decisions for slots, decisions in SIZES)
+
+
 def hardest_window(clip: Clip, backbone: Backbone, rules: Rules, decisions: int) -> Clip | None:
     """The window with so many decisions on which FIFO does worst; None where none can begin."""
     worst, found = 1.0, None
@@ -39,12 +44,20 @@ def calibrated(
     budgets: Sequence[int],
     seeds: Sequence[int],
 ) -> Iterator[tuple[str, int, int, str, int, int, float, float, float]]:
-    """Compare methods with the optimum on a video's hardest windows; rows of `COLUMNS`."""
+    """Compare methods with the optimum on a video's hardest windows; rows of `COLUMNS`.
+
+    Raises:
+        InputError: nowhere in the video can a window begin.
+    """
     for slots, decisions in SIZES:
         rules = Rules(slots=slots)
         window = hardest_window(clip, backbone, rules, decisions)
         if window is None:
-            continue
+            raise InputError(
+                f"Sequence {clip.sequence} has no {rules.slots + 1 + decisions} frames that begin "
+                "with the object and are annotated: leave it out, by naming the others with "
+                "--video."
+            )
         for row in calibrate([window], backbone, methods, budgets, seeds, rules):
             yield (
                 row.sequence,

@@ -18,6 +18,8 @@ from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.tracked import replayed_quality
 
 COLUMNS = ("sequence", "rows", "pointers", "policy", "frames", "Q")
+READINGS = tuple(product(("rank", "offset"), ("recent", "bank")))
+ROWS = 2 * len(READINGS)  # of a video
 
 
 def reading_qualities(
@@ -36,7 +38,7 @@ def reading_qualities(
     Yields:
         Rows of `COLUMNS`.
     """
-    for rows, pointers in product(("rank", "offset"), ("recent", "bank")):
+    for rows, pointers in READINGS:
         rules = Rules(slots=slots, rows=rows, pointers=pointers)  # type: ignore[arg-type]
         simulator = Simulator(clip, fast(backbone), rules)
         found = search(simulator, method, budget, seed)

@@ -21,6 +21,7 @@ from vot_memory.learn.simulator import Rules, Simulator
 
 COLUMNS = ("sequence", "perturbation", "draw", "policy", "Q")
 DROPS = (0.02, 0.05, 0.1)
+DRAWS = 3  # of the frames that are dropped, for each share
 
 
 def without(clip: Clip, kept: NDArray[np.int64]) -> Clip:
@@ -34,6 +35,16 @@ def without(clip: Clip, kept: NDArray[np.int64]) -> Clip:
         scored=clip.scored[at],
         num_frames=clip.num_frames - len(clip) + len(at),
     )
+
+
+def num_rows() -> int:
+    """Rows of a video."""
+    return 2 * (2 + len(DROPS) * DRAWS)
+
+
+def fewest_frames(length: int) -> int:
+    """How many are left of a clip where most are dropped."""
+    return min(len(kept_frames(length, share, draw)) for share in DROPS for draw in range(DRAWS))
 
 
 def kept_frames(length: int, share: float, draw: int) -> NDArray[np.int64]:
@@ -50,7 +61,7 @@ def perturbed_qualities(
     other: Backbone,
     rules: Rules,
     *,
-    draws: int = 3,
+    draws: int = DRAWS,
 ) -> Iterator[tuple[str, str, int, str, float]]:
     """Clean Q of found decisions and of FIFO, in the simulator at batch 1.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,84 +14,25 @@ from vot_memory.backbone import Backbone
 from vot_memory.bank import Source
 from vot_memory.building import check_writable
 from vot_memory.datasets.sequence import Sequence
-from vot_memory.datasets.splits import check_for_tuning, load_split
-from vot_memory.errors import InputError, unknown
-from vot_memory.learn.clip import load_clip
+from vot_memory.datasets.splits import load_split
+from vot_memory.errors import InputError
+from vot_memory.learn.clip import check_clips, load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.search import METHODS
-from vot_memory.learn.search.ceilings import RULES, Causal, causal, ceilings
+from vot_memory.learn.search.ceilings import RULES, causal, ceilings
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.studies import ablation, calibration, readings, robustness
 from vot_memory.learn.studies.ablation import Ablation
+from vot_memory.learn.studies.settings import StudySettings
 from vot_memory.learn.studies.table import Row, complete_table
 from vot_memory.learn.tracked import tracked_quality
 from vot_memory.models import load_model
 from vot_memory.policies.replay import Replay, ReplayConfig
 from vot_memory.registry import load_policy
-from vot_memory.runner import parse_shard, share
-from vot_memory.setting import check_setting, check_video
+from vot_memory.runner import share
 
 CEILINGS = ("sequence", "ceiling", "Q")
 CAUSAL = ("sequence", "rule", "Q")
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """What to study.
-
-    Attributes:
-        name: of the study, one of `STUDIES`.
-        split: name or folder; for ablation and causal none that is held out.
-        out: the CSV; networks of ablation stand in `OUT.weights` beside it.
-        found: what search found on these videos (`replay.json`), for ceilings and robustness.
-        trained: folder of a training by imitation, for ablation.
-        policies: what is deployed, for ceilings.
-        causal: rule that knows the current frame's truth, for ceilings.
-        methods, budgets, seeds: of search, for calibration; readings take the first of each.
-        limit: the first so many videos. shard: "i/n" of them; processes may share `out`.
-        videos: names; none means all.
-        model, checkpoint, device, dtype, image_size: as `load_model` takes them.
-        data: folder of published data sets.
-    """
-
-    name: str
-    split: str
-    out: Path
-    found: Path | None = None
-    trained: Path | None = None
-    policies: tuple[str, ...] = ()
-    causal: Causal = field(default_factory=Causal)
-    methods: tuple[str, ...] = ("mutate",)
-    budgets: tuple[int, ...] = (2000,)
-    seeds: tuple[int, ...] = (0,)
-    limit: int | None = None
-    shard: str = "1/1"
-    videos: tuple[str, ...] = ()
-    model: str | None = None
-    checkpoint: Path | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    image_size: int | None = None
-    data: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.name not in STUDIES:
-            raise unknown("study", self.name, STUDIES)
-        if self.name in ("ceilings", "robustness") and self.found is None:
-            raise InputError(
-                f"Study {self.name} needs what search found: give --found OUT/replay.json."
-            )
-        if self.name in ("ablation", "causal"):
-            check_for_tuning(self.split, own_folder=True)
-        if self.name == "ablation" and self.trained is None:
-            raise InputError(
-                "Study ablation needs a training: give --trained, the folder of train --method "
-                "imitate."
-            )
-        for method in self.methods:
-            if method not in METHODS:
-                raise unknown("method", method, METHODS)
-        parse_shard(self.shard)
+PARTS = 4  # of a tracker and its rule, that `search.ceilings` adds to FIFO
 
 
 class Study:
@@ -104,6 +45,13 @@ class Study:
         found, trained, out = settings.found, settings.trained, settings.out
         self.replay = None if found is None else Replay(ReplayConfig(found))
         self.refitted = None if trained is None else Ablation(trained, self.exact, out, tell)
+
+    @property
+    def _rules(self) -> Rules:
+        """Those of the decisions or the policy that are studied."""
+        if self.replay is not None:
+            return Rules.of(self.replay.recorded)
+        return Rules() if self.refitted is None else Rules.of(self.refitted.training.card)
 
     def _model(self, dtype: str) -> Backbone:
         s = self.settings
@@ -119,7 +67,7 @@ class Study:
         """Q of everything that knows more than a tracker, and of trackers."""
         assert self.replay is not None  # noqa: S101 - settings see to it
         clip = load_clip(self.exact, video)
-        policies = {name: load_policy(name) for name in ("fifo", *self.settings.policies)}
+        policies = {name: load_policy(name) for name in self.settings.deployed}
         policies["hindsight"] = self.replay
         for name, policy in policies.items():
             yield video.name, name, tracked_quality(self.exact, clip, policy)
@@ -137,16 +85,24 @@ class Study:
 
     def calibration(self, video: Sequence) -> Iterator[Row]:
         """What search finds in short windows, and the optimum."""
-        s, model = self.settings, fast(self.exact)
+        model, search = fast(self.exact), self.settings.search
         yield from calibration.calibrated(
-            load_clip(model, video), model, methods=s.methods, budgets=s.budgets, seeds=s.seeds
+            load_clip(model, video),
+            model,
+            methods=search.methods,
+            budgets=search.budgets,
+            seeds=search.seeds,
         )
 
     def readings(self, video: Sequence) -> Iterator[Row]:
         """Q of FIFO and of what is found, for each way to read the bank."""
-        s, clip = self.settings, load_clip(self.exact, video)
+        clip, search = load_clip(self.exact, video), self.settings.search
         yield from readings.reading_qualities(
-            clip, self.exact, method=s.methods[0], budget=s.budgets[0], seed=s.seeds[0]
+            clip,
+            self.exact,
+            method=search.methods[0],
+            budget=search.budgets[0],
+            seed=search.seeds[0],
         )
 
     def causal(self, video: Sequence) -> Iterator[Row]:
@@ -165,27 +121,59 @@ class Study:
 
     def _actions(self, replay: Replay, video: Sequence) -> NDArray[np.int64]:
         """What was found for the first object; refused as policy `replay` refuses it."""
-        found, name, place = replay.recorded, video.objects[0].id, replay.config.file
-        model = self.exact
-        source = Source(video.name, (name,), model.name, model.image_size, video.digest)
-        check_setting(place, "recorded", found, source, self.exact.num_maskmem)
-        for track in found.tracks:
-            if (track.sequence, track.object) == (video.name, name):
-                check_video(place, "recorded", track, source, len(video))
-                return np.array(track.actions[:-1], np.int64)  # the last one changes nothing
-        raise InputError(
-            f"{place} has no decisions for object {name!r} of sequence {video.name!r}: search this "
-            "video, or study fewer."
+        own, model, rules = video.objects[0], self.exact, replay.recorded
+        source = Source(
+            video.name, (own.id,), model.name, model.image_size, video.digest, len(video)
         )
+        (found,) = replay.find(source, model.num_maskmem)
+        decisions = len(video) - own.first_frame - rules.slots
+        if len(found.actions) != decisions:
+            raise InputError(
+                f"{replay.config.file} has {len(found.actions)} decisions for object {own.id!r} of "
+                f"sequence {video.name!r}, which takes {decisions}: search this video again."
+            )
+        return np.array(found.actions[:-1], np.int64)  # the last one changes nothing
+
+    def check(self, videos: Iterable[Sequence]) -> None:
+        """Refuse videos that cannot be studied, before the first is.
+
+        Raises:
+            InputError: too short, without an object, or nothing was found for it.
+        """
+        for video in videos:
+            check_clips([video], self._frames(video))
+            if self.replay is not None:
+                self._actions(self.replay, video)
+
+    def _frames(self, video: Sequence) -> int:
+        """How many the video has to have."""
+        rules = self._rules
+        if self.settings.name == "calibration":
+            return calibration.longest_window()
+        if self.settings.name == "robustness" and video.objects:
+            own = len(video) - video.objects[0].first_frame
+            return rules.frames + own - robustness.fewest_frames(own)
+        return rules.frames
 
 
-STUDIES: dict[str, tuple[tuple[str, ...], Callable[[Study, Sequence], Iterator[Row]]]] = {
-    "causal": (CAUSAL, Study.causal),
-    "ceilings": (CEILINGS, Study.ceilings),
-    "robustness": (robustness.COLUMNS, Study.robustness),
-    "calibration": (calibration.COLUMNS, Study.calibration),
-    "readings": (readings.COLUMNS, Study.readings),
-    "ablation": (ablation.COLUMNS, Study.ablation),
+@dataclass(frozen=True)
+class Kind:
+    """A study: its columns, the rows of a video, and how many these are."""
+
+    columns: tuple[str, ...]
+    rows: Callable[[Study, Sequence], Iterator[Row]]
+    count: Callable[[StudySettings], int]
+
+
+STUDIES = {
+    "causal": Kind(CAUSAL, Study.causal, lambda s: 1 + len(RULES)),
+    "ceilings": Kind(CEILINGS, Study.ceilings, lambda s: len(s.deployed) + 1 + PARTS),
+    "robustness": Kind(robustness.COLUMNS, Study.robustness, lambda s: robustness.num_rows()),
+    "calibration": Kind(
+        calibration.COLUMNS, Study.calibration, lambda s: len(calibration.SIZES) * len(s.search)
+    ),
+    "readings": Kind(readings.COLUMNS, Study.readings, lambda s: readings.ROWS),
+    "ablation": Kind(ablation.COLUMNS, Study.ablation, lambda s: 1 + len(ablation.HIDDEN)),
 }
 
 
@@ -193,24 +181,26 @@ def run_study(settings: StudySettings, tell: Callable[[str], None] = lambda line
     """Complete the table of a study; returns its path.
 
     Raises:
-        InputError: names, files, weights or data that do not exist or fit.
+        InputError: names, files, weights or data that do not exist or fit, or a shard without
+            videos.
         OSError: the table cannot be written.
     """
     check_writable(settings.out)
     study = Study(settings, tell)
     todo = share(study.split.only(settings.videos).sequences, settings.shard)
-    for video in todo:
-        if not video.objects:
-            raise InputError(f"Sequence {video.name} has no annotated object: leave it out.")
-    columns, rows = STUDIES[settings.name]
+    if not todo:
+        raise InputError(f"--shard {settings.shard} has no video: give fewer parts.")
+    study.check(todo)
+    kind = STUDIES[settings.name]
     videos = {video.name: video for video in todo}
     complete_table(
         settings.out,
         _setting(study),
-        columns,
+        kind.columns,
         list(videos),
-        lambda name: rows(study, videos[name]),
+        lambda name: kind.rows(study, videos[name]),
         tell,
+        count=kind.count(settings),
         order=[video.name for video in study.split.sequences],
         shared=bool(settings.videos) or settings.shard != "1/1",
     )
@@ -222,12 +212,13 @@ def _setting(study: Study) -> str:
     s, model = study.settings, study.exact
     parts = [study.split.name, model.name, f"{model.image_size} px", model.precision]
     if s.name in ("calibration", "readings"):
-        parts += [f"{'/'.join(s.methods)} at {'/'.join(map(str, s.budgets))} passes"]
-        parts += [f"seeds {'/'.join(map(str, s.seeds))}"]
+        search = s.search
+        parts += [f"{'/'.join(search.methods)} at {'/'.join(map(str, search.budgets))} passes"]
+        parts += [f"seeds {'/'.join(map(str, search.seeds))}"]
     elif s.name == "ablation" and study.refitted is not None:
         parts += [f"training {study.refitted.training.digest}"]
     elif study.replay is not None:
         parts += [f"decisions {study.replay.fingerprint()['file_sha256'][:12]}"]
     if s.name == "ceilings":
-        parts += [f"causal {s.causal.name}", *s.policies]
+        parts += [f"causal {s.causal.name}", *s.deployed[1:]]
     return f"{s.name}: {', '.join(parts)}"

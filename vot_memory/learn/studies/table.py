@@ -26,10 +26,11 @@ def complete_table(
     study: Callable[[str], Iterable[Row]],
     tell: Callable[[str], None] = lambda line: None,
     *,
+    count: int | None = None,
     order: Sequence[str] | None = None,
     shared: bool = False,
 ) -> list[list[str]]:
-    """Add the rows of every video that the table lacks.
+    """Add the rows of every video that the table lacks; a video with too few is studied again.
 
     Args:
         path: the CSV; the first column names the video. Its first line is a comment that says by
@@ -39,6 +40,7 @@ def complete_table(
         videos: names of those to study.
         study: rows of a video.
         tell: is told what was added.
+        count: rows of a video; None takes any number.
         order: names in the order of the table; None is that of `videos`.
         shared: other processes study other videos at the same time.
 
@@ -46,12 +48,14 @@ def complete_table(
         All rows, as text.
 
     Raises:
-        InputError: the file was made by another setting, or is no such table.
+        InputError: the file was made by another setting, or is no such table. Or a study gives
+            another number of rows.
     """
     table = _Table(path, setting, columns, videos if order is None else order)
     rows = table.joined() if shared else table.read()
     for name in videos:
-        if name in {row[0] for row in rows}:
+        known = sum(row[0] == name for row in rows)
+        if known and known == (count or known):
             continue
         new = [_text(row) for row in study(name)]
         rows = table.shared(name, new) if shared else table.add(new)
