@@ -20,7 +20,7 @@ from vot_memory.reports.pages.files import write_study, write_tables
 from vot_memory.reports.pages.panels import ROOM
 from vot_memory.reports.pages.shown import PagePlot, PageStudy, Sheet, Shown
 from vot_memory.reports.pictures.strips import make_strip
-from vot_memory.reports.plots.canvas import FORMATS, row_styles, save
+from vot_memory.reports.plots.canvas import FORMATS, row_names, row_styles, save
 from vot_memory.reports.plots.curves import MADE_UP, curves_alt, curves_plot
 from vot_memory.reports.plots.figures import PLOTS, STUDY_PLOTS
 from vot_memory.reports.plots.inline import inline_svg
@@ -188,7 +188,8 @@ class _Builder:
         for i, (section, videos) in enumerate(zip(gathered.sections, chosen, strict=True)):
             shown.append(self._section(section, videos, "" if i == 0 else f"-{i + 1}"))
         further = [] if curves is None else self._curves(curves)
-        found = [self._study(study) for study in studies]
+        runs = [run.identity for table in gathered.tables for run in table.all_runs]
+        found = [self._study(study.beside(runs)) for study in studies]
         self.say("writing the page")
         page = html.render(gathered, shown, further, found, room=self.wanted.room)
         (self.folder / PAGE).write_text(page, encoding="utf-8")
@@ -227,16 +228,18 @@ class _Builder:
         folder = self.folder / "sequences" / (_safe(name) + suffix)
         while folder.exists():  # names that differ only in what no folder can be called
             folder = folder.with_name(f"{folder.name}_")
-        sequence, base = section.sequence(name), section.table.baseline
-        sheets, styles = [], row_styles(section.table)
+        sequence, table = section.sequence(name), section.table
+        sheets, styles, names = [], row_styles(table), row_names(table)
         for track in sequence.objects:
             own = f"-{_safe(track.id)}" if len(sequence.objects) > 1 else ""
             what = f"{name}, object {track.id}" if own else name
             timelines = section.timelines(name, track.id)[:ROWS]
-            plot = memory_plot(timelines, what, base, styles)
+            title = "\n".join([what, *table.legend])
+            plot = memory_plot(timelines, title, table.baseline, styles, names)
             memory = self._save(plot, folder / f"memory{own}")
             strip = make_strip(section, name, track.id, timelines=timelines)
-            saved = self._save(strip_plot(strip, what), folder / f"strip{own}")
+            frames = strip_plot(strip, what, names, table.legend)
+            saved = self._save(frames, folder / f"strip{own}")
             sheets.append(Sheet(what, strip, self._links(memory), self._links(saved)))
         return sheets
 

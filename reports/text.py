@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence as Seq
 
 UNDEFINED = "–"  # noqa: RUF001  the dash that tables use for "undefined"
 MINUS = "\N{MINUS SIGN}"
@@ -72,8 +73,24 @@ def one_line(text: str) -> str:
 
 
 def shorten(name: str, letters: int) -> str:
-    """A name of so many letters at most."""
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    """A name of so many letters at most, three or more; the ends stay, which tell variants apart.
+
+    Example:
+        >>> shorten("samurai (motion_weight=0.15)", 20)
+        'samurai (m…ght=0.15)'
+    """
+    if len(name) <= letters:
+        return name
+    end = (letters - 1) // 2
+    return f"{name[: letters - 1 - end]}…{name[-end:]}"
+
+
+def shorten_apart(names: Seq[str], letters: int) -> list[str]:
+    """Different names, shortened; those that would look alike get their number, from 1 on."""
+    cut = [shorten(name, letters) for name in names]
+    numbers = [f" #{i}" if cut.count(own) > 1 else "" for i, own in enumerate(cut, 1)]
+    pairs = zip(names, numbers, strict=True)
+    return [shorten(name, letters - len(number)) + number for name, number in pairs]
 
 
 def markdown(text: str) -> str:

@@ -45,6 +45,21 @@ def test_labels_name_changed_options_and_tell_twins_apart():
         "first [source bbbbbb]",
         "not.installed:Rule (gain=0.5)",
         "learned",
-        "learned (weights_sha256=ccccccccccccccc…, other_model=true)",
-        "replay (file_sha256=ddddddddddddddd…)",
+        "learned (weights=cccccc, other_model=true)",
+        "replay",
     ]
+
+
+def test_files_stand_in_labels_only_where_they_tell_apart():
+    """A replay is its file, which says nothing where there is but one."""
+    digests = ("d" * 64, "e" * 64)
+    replays = [identity("replay", {"file_sha256": digest}) for digest in digests]
+    agents = identity("sam2rl", {"agents_sha256": "f" * 64})
+    assert run_labels([replays[0], agents]) == ["replay", "sam2rl"]
+    assert run_labels([*replays, agents]) == [
+        "replay [file dddddd]",
+        "replay [file eeeeee]",
+        "sam2rl",
+    ]
+    same = identity("replay", {"file_sha256": "d" * 63 + "e"})
+    assert len(set(run_labels([replays[0], same]))) == 2

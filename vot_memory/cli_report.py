@@ -52,8 +52,8 @@ def report(
         list[Path] | None,
         typer.Option(
             metavar="CSV",
-            help="What a study found: ceilings, calibration, perturbations, readings, ablation; "
-            "repeat.",
+            help="What a study found: causal, ceilings, calibration, readings, robustness, "
+            "ablation; repeat.",
         ),
     ] = None,
     formats: Annotated[str, typer.Option(help="Files of each plot.")] = "png,svg,pdf",

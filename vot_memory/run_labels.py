@@ -12,17 +12,21 @@ from vot_memory.registry import load_policy, policy_class
 from vot_memory.results import Identity
 
 _LONG_OPTION = 16  # letters of an option's value in a label
+_DIGEST = "_sha256"  # ends the name of an option that is a file's content
+_DIGITS = 6  # of a digest in a label
 
 
 def run_labels(identities: Seq[Identity]) -> list[str]:
     """Names that tell the runs of one table apart: the policy, then the options that it changes.
 
-    Runs that still look the same are told apart by seed, policy source and, last, their key.
+    Runs that still look the same are told apart by the files that they cannot do without (what a
+    replay plays), seed, policy source and, last, their key.
     """
     labels = [_with(i.policy, _changed_options(i)) for i in identities]
     for extras in (
+        [_files(i) for i in identities],
         [f"seed {i.seed}" for i in identities],
-        [f"source {i.policy_source[:6]}" for i in identities],
+        [f"source {i.policy_source[:_DIGITS]}" for i in identities],
         [f"key {i.key}" for i in identities],
     ):
         labels = _tell_apart(labels, extras)
@@ -43,26 +47,40 @@ def _tell_apart(labels: list[str], extras: list[str]) -> list[str]:
 def _with(policy: str, options: dict[str, Any]) -> str:
     if not options:
         return policy
-    return f"{policy} ({', '.join(f'{k}={_option(v)}' for k, v in options.items())})"
+    return f"{policy} ({', '.join(_option(name, value) for name, value in options.items())})"
 
 
-def _option(value: Any) -> str:
+def _option(name: str, value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
+    if name.endswith(_DIGEST):
+        return f"{name.removesuffix(_DIGEST)}={text[:_DIGITS]}"
     text = text.rsplit("/", 1)[-1]  # of a file, its name
-    return text if len(text) <= _LONG_OPTION else f"{text[: _LONG_OPTION - 1]}…"
+    return f"{name}={text if len(text) <= _LONG_OPTION else f'{text[: _LONG_OPTION - 1]}…'}"
+
+
+def _files(identity: Identity) -> str:
+    """The files of a run, each by the first digits of its content."""
+    options = identity.policy_config.items()
+    digests = {name.removesuffix(_DIGEST): v for name, v in options if name.endswith(_DIGEST)}
+    return ", ".join(f"{name} {str(value)[:_DIGITS]}" for name, value in digests.items())
 
 
 def _changed_options(identity: Identity) -> dict[str, Any]:
-    """Options that differ from the policy's defaults; all of them if it cannot be loaded here."""
+    """Options that differ from the policy's defaults; all of them if it cannot be loaded here.
+
+    A file for which there is no default changes nothing: the policy is that file.
+    """
     try:
         defaults = _defaults(identity.policy)
     except InputError:
         return identity.policy_config
-    return {
-        name: value
-        for name, value in identity.policy_config.items()
-        if name not in defaults or json.dumps(defaults[name], default=str) != json.dumps(value)
-    }
+
+    def changed(name: str, value: Any) -> bool:
+        if name not in defaults:
+            return not name.endswith(_DIGEST)
+        return json.dumps(defaults[name], default=str) != json.dumps(value)
+
+    return {k: v for k, v in identity.policy_config.items() if changed(k, v)}
 
 
 def _defaults(policy: str) -> dict[str, Any]:

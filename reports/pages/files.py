@@ -50,8 +50,9 @@ def write_study(folder: Path, study: Study) -> tuple[Path, ...]:
     files = tuple(folder / f"{study.name}.{kind}" for kind in KINDS)
     _save_csv(study.rows, files[0])
     grid = study_grid(study)
-    files[1].write_text(render_document([grid], "Search and training"), encoding="utf-8")
-    files[2].write_text(render_tables([grid], "search and training"), encoding="utf-8")
+    setting = " ".join([study.made_on or "Search and training.", *study.apart]).removesuffix(".")
+    files[1].write_text(render_document([grid], f"{setting}."), encoding="utf-8")
+    files[2].write_text(render_tables([grid], setting), encoding="utf-8")
     return files
 
 

@@ -265,6 +265,8 @@ def _study(found: PageStudy) -> dict[str, Any]:
     grid = study_grid(found.study)
     return {
         "name": grid.name,
+        "made_on": found.study.made_on,
+        "apart": found.study.apart,
         "shown": _grid(grid, {}),
         "figure": None if found.plot is None else _figure(found.plot, ""),
         "files": _links(found.files),

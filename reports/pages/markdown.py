@@ -49,10 +49,12 @@ def render(
 
 
 def _study(found: PageStudy) -> list[str]:
-    grid = study_grid(found.study)
+    study, grid = found.study, study_grid(found.study)
+    setting = " ".join([markdown(study.made_on), *(f"**{markdown(x)}**" for x in study.apart)])
     plot = [] if found.plot is None else _picture(found.plot.title, found.plot.files)
     links = "Files: " + ", ".join(_link(Path(file)) for file in found.files)
-    return [f"### {markdown(grid.caption)}", *plot, render_grid(grid), bullets(grid.notes), links]
+    heading = f"### {markdown(grid.caption)}"
+    return [heading, setting, *plot, render_grid(grid), bullets(grid.notes), links]
 
 
 def _sheets(sheets: Seq[Sheet]) -> list[str]:

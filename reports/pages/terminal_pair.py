@@ -29,7 +29,7 @@ from vot_memory.reports.tables.finding import (
 )
 from vot_memory.reports.tables.notes import BOXES, NANO, describe_rules
 from vot_memory.reports.tables.table import Table
-from vot_memory.reports.text import interval, number, one_line, shorten
+from vot_memory.reports.text import interval, number, one_line, shorten_apart
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,11 +59,9 @@ def print_comparison(table: Table, comparison: Comparison, console: Console) -> 
 
 
 def _heads(table: Table, comparison: Comparison) -> tuple[str, str]:
-    return _head(table, comparison.a), _head(table, comparison.b)
-
-
-def _head(table: Table, label: str) -> str:
-    return shorten(one_line(label), SHORT) + table.signs[label]
+    labels = (comparison.a, comparison.b)
+    a, b = shorten_apart([one_line(label) for label in labels], SHORT)
+    return a + table.signs[comparison.a], b + table.signs[comparison.b]
 
 
 def _measures(table: Table, comparison: Comparison) -> Grid:

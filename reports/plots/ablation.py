@@ -28,7 +28,7 @@ def ablation_plot(study: Study) -> Figure:
         Panel("learned, fitted without", _LEARNED, True, [_line(row) for row in learned]),
     ]
     said = f"{count(int(fifo['videos']), 'video')}; bars: 95% intervals, paired by video"
-    return gains_figure(panels, _WHOLE, [study.title, said])
+    return gains_figure(panels, _WHOLE, [study.title, study.made_on, said])
 
 
 def ablation_alt(study: Study) -> str:

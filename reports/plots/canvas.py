@@ -7,7 +7,7 @@ no random ids: the same results give the same bytes.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vot_memory.reports.plots.inline import TITLE
 from vot_memory.reports.plots.svg import compact
 from vot_memory.reports.style import Style, styles_for
-from vot_memory.reports.text import one_line
+from vot_memory.reports.text import one_line, shorten_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ _FAST: Any = {"compress_level": 1}  # of what is read again at once
 _PHOTOGRAPH = 30_000  # colours that no drawing has
 _LEVELS = 24  # of a channel of a photograph; less is seen in smooth skies
 LETTER = 0.075  # width in inches, roughly
-LONGEST = 28  # letters of a policy's name
+_LONGEST = 28  # letters of a row's name, without its signs
 
 _Given = ParamSpec("_Given")
 _Drawn = TypeVar("_Drawn", bound="Figure | None")
@@ -188,6 +188,18 @@ def row_styles(table: Table) -> dict[str, Style]:
     """How each row of a table is drawn, by its label."""
     rows = table.overview
     return dict(zip(rows["label"], styles_for(list(rows["policy"])), strict=True))
+
+
+def short_names(labels: Sequence[str]) -> dict[str, str]:
+    """Names of rows that have room in a figure, no two alike, by label."""
+    names = shorten_apart([one_line(label) for label in labels], _LONGEST)
+    return dict(zip(labels, names, strict=True))
+
+
+def row_names(table: Table) -> dict[str, str]:
+    """Short names of a table's rows, each with all of its signs, by label."""
+    names = short_names(list(table.overview["label"]))
+    return {label: name + table.signs[label] for label, name in names.items()}
 
 
 def row_name(table: Table, label: str) -> str:

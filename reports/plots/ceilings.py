@@ -34,7 +34,7 @@ def ceilings_plot(study: Study) -> Figure:
     ]
     videos = count(int(records[0]["videos"]), "video")
     said = f"{videos}; bars: 95% intervals, paired by video; hollow: no trackers"
-    return gains_figure(panels, BASE, [study.title, said])
+    return gains_figure(panels, BASE, [study.title, study.made_on, said])
 
 
 def ceilings_alt(study: Study) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vot_memory.reports.plots.canvas import add_legend, blank, styled, write_title
 from vot_memory.reports.style import Style, distinct_styles
 from vot_memory.reports.tables.curves import BASELINE, Curves
-from vot_memory.reports.text import MINUS, count, number, one_line, shorten
+from vot_memory.reports.text import MINUS, count, number, one_line, shorten_apart
 from vot_memory.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -68,13 +68,14 @@ def curves_plot(curves: Curves) -> Figure | None:
     _draw_means(axes, means, styles, curves.has_baseline, float(shown["frames"].max()))
     add_legend(figure, axes, "in the end")
     first: Axes | None = None
-    for i, name in enumerate(panels):
+    titles = shorten_apart([one_line(name) for name in panels], _LONGEST)
+    for i, (name, title) in enumerate(zip(panels, titles, strict=True)):
         place = grid[1 + i // _COLUMNS, i % _COLUMNS]
         panel = figure.add_subplot(place, sharex=axes, sharey=first)
         first = first or panel
         panel.tick_params(labelleft=i % _COLUMNS == 0, labelbottom=i + _COLUMNS >= len(panels))
         _draw_sequence(panel, shown[shown["sequence"] == name], styles)
-        panel.set_title(shorten(one_line(name), _LONGEST), fontsize=8, parse_math=False)
+        panel.set_title(title, fontsize=8, parse_math=False)
         panel.tick_params(labelsize=7)
     for own in figure.axes:
         own.grid(color="0.92", lw=0.7)
@@ -168,7 +169,9 @@ def _ranked(means: dict[str, _Mean]) -> list[tuple[str, _Mean]]:
 def _draw_means(
     axes: Axes, means: dict[str, _Mean], styles: dict[str, Style], signed: bool, last: float
 ) -> None:
-    for i, (method, own) in enumerate(_ranked(means)):
+    ranked = _ranked(means)
+    names = shorten_apart([one_line(method) for method, _ in ranked], _LONGEST)
+    for i, ((method, own), name) in enumerate(zip(ranked, names, strict=True)):
         style, end = styles[method], number(float(own.mean[-1]), signed=signed)
         axes.fill_between(
             own.frames, own.low, own.high, step="post", color=style.color, alpha=0.15, lw=0
@@ -184,7 +187,7 @@ def _draw_means(
             mec="white",
             mew=0.5,
             markevery=(i * 2 % 7, 7),
-            label=f"{end}  {shorten(one_line(method), _LONGEST)}",
+            label=f"{end}  {name}",
         )
         if own.frames[-1] < last:
             x, y = [own.frames[-1], last], [own.mean[-1]] * 2

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from vot_memory.reports.plots.canvas import (
     LETTER,
-    LONGEST,
     add_title,
     new_figure,
-    row_name,
+    row_names,
     styled,
+    wrap,
 )
 from vot_memory.reports.style import OVERLAP_COLORS
-from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line, shorten
+from vot_memory.reports.text import count, interval, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ _BAD, _GOOD = OVERLAP_COLORS[0], OVERLAP_COLORS[-1]
 _FULL = 0.1  # a difference in Q that is drawn in full colour, unless there are larger ones
 _STRONGEST = 0.75  # opacity of the full colour, so that numbers can be read on it
 _GAP = 0.12  # between difficulties, in columns
+_LINE = 0.17  # of text, inches
 _ALL = ("all videos", "", "")
 
 Cells = dict[tuple[str, str, str], dict[str, Any]]
@@ -44,9 +45,11 @@ def difficulty_plot(table: Table) -> Figure | None:
     labels = list(table.overview["label"])
     columns = [_ALL, *table.difficulty.levels]
     cells = {label: _cells(table, label) for label in labels}
-    names = [shorten(row_name(table, label), LONGEST) for label in labels]
-    width = 0.5 + LETTER * max(map(len, names)) + 0.94 * len(columns)
-    figure, (axes,) = new_figure(max(width, 5.2), 2.15 + 0.36 * len(labels))
+    names = list(row_names(table).values())
+    width = max(0.5 + LETTER * max(map(len, names)) + 0.94 * len(columns), 5.2)
+    below = wrap(_meaning(table), width)
+    lines = len(below) - 1 + len(table.legend)
+    figure, (axes,) = new_figure(width, 2.15 + 0.36 * len(labels) + _LINE * lines)
     left = _left_edges(columns)
     gaps = [abs(cell["difference"]) for row in cells.values() for cell in row.values()]
     full = max([_FULL, *(gap for gap in gaps if is_defined(gap))])
@@ -61,7 +64,7 @@ def difficulty_plot(table: Table) -> Figure | None:
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(_meaning(table), parse_math=False)
+    figure.supxlabel("\n".join(below), fontsize=9, parse_math=False)
     add_title(figure, "Q by how hard the videos are", table)
     return figure
 
@@ -149,8 +152,8 @@ def _head(axes: Axes, columns: list[tuple[str, str, str]], left: list[float], ce
 def _meaning(table: Table) -> str:
     if table.baseline is None:
         return "mean Q of the videos"
-    base = one_line(table.baseline)
+    base = row_names(table)[table.baseline]
     return (
-        f"row of {base}: Q; others: Q {MINUS} that of {base} with 95% interval over videos, "
+        f"row of {base}: Q; others: difference in Q to it with 95% interval over videos, "
         "bold where 0 lies outside"
     )

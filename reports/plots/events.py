@@ -9,15 +9,14 @@ import numpy as np
 from vot_memory.metrics.events import ABSENT
 from vot_memory.reports.plots.canvas import (
     LETTER,
-    LONGEST,
     add_title,
     new_figure,
-    row_name,
+    row_names,
     row_styles,
     styled,
 )
 from vot_memory.reports.tables.events import FRAMES
-from vot_memory.reports.text import MINUS, count, is_defined, number, one_line, shorten
+from vot_memory.reports.text import MINUS, count, is_defined, number, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +45,8 @@ def event_plot(table: Table) -> Figure | None:
     gaps = {ALL: {label: table.row(label) for label in labels}}
     for event in table.events.kinds(FRAMES):
         gaps[event] = {label: table.events.cell(label, event) for label in labels}
-    names = [shorten(row_name(table, label), LONGEST) for label in labels]
+    short = row_names(table)
+    names = [short[label] for label in labels]
     width = 0.6 + LETTER * max(map(len, names)) + 1.65 * len(gaps)
     figure, panels = new_figure(width, 1.7 + 0.27 * len(labels), columns=len(gaps))
     styles = row_styles(table)
@@ -63,7 +63,7 @@ def event_plot(table: Table) -> Figure | None:
     panels[0].set_xlim(*_limits(gaps))
     panels[0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     panels[0].xaxis.set_major_formatter(lambda x, _: number(x, 2, signed=True))
-    base = one_line(table.baseline or "")
+    base = short[table.baseline or ""]
     figure.supxlabel(
         f"mean overlap {MINUS} that of {base}, 95% intervals over videos; filled: 0 lies outside",
         fontsize=9,

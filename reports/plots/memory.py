@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.policy import ANCHOR
-from vot_memory.reports.plots.canvas import LONGEST, blank, styled, wrap
+from vot_memory.reports.plots.canvas import blank, short_names, styled, wrap
 from vot_memory.reports.plots.raster import (
     ANCHOR_COLOR,
     EMPTY_COLOR,
@@ -30,7 +30,7 @@ from vot_memory.reports.style import (
     overlap_bin,
     styles_for,
 )
-from vot_memory.reports.text import number, one_line, shorten
+from vot_memory.reports.text import number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -53,6 +53,7 @@ _LEFT, _BETWEEN, _RIGHT = 0.68, 0.16, 0.5
 _OVERLAP, _SCORE, _SLOT, _APART = 0.8, 0.55, 0.108, 0.09  # heights of panels, and between them
 _HEAD, _FOOT = 0.26, 0.36  # above and below the panels of a policy
 _EDGE, _LINE = 0.1, 0.17  # of the figure, of a line of text
+_BOLD, _MEAN = 0.074, 1.15  # a letter of a policy's name, and what stands beside the name
 
 
 class Panels(NamedTuple):
@@ -69,6 +70,7 @@ def memory_plot(
     title: str,
     baseline: str | None,
     styles: Mapping[str, Style] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Figure:
     """Overlap, scores and memory over time, a column of panels a policy.
 
@@ -82,7 +84,9 @@ def memory_plot(
         title: taken literally; long lines are wrapped.
         baseline: label of the timeline that the others' first panel repeats as a grey line.
         styles: label -> style, as in the plots of the whole table; by default those of these rows.
+        names: label -> name, likewise.
     """
+    names = names or short_names([timeline.label for timeline in timelines])
     if styles is None:
         named = styles_for([timeline.policy for timeline in timelines])
         styles = {t.label: style for t, style in zip(timelines, named, strict=True)}
@@ -93,18 +97,21 @@ def memory_plot(
     full = _LEFT + across * (width + _BETWEEN) - _BETWEEN + _RIGHT
     lines = [part for line in title.splitlines() for part in wrap(line, full) or [""]]
     top = _EDGE + _LINE * (len(lines) + 2.6)
-    figure = blank(full, top + sum(_HEAD + _height(count) + _FOOT for count in slots))
-    _add_head(figure, lines, timelines, baseline)
+    lift = _LINE * (max(len(names[t.label]) for t in timelines) * _BOLD + _MEAN > width)
+    head = _HEAD + lift
+    figure = blank(full, top + sum(head + _height(count) + _FOOT for count in slots))
     reference = next((t for t in timelines if t.label == baseline), None)
+    _add_head(figure, lines, timelines, None if reference is None else names[reference.label])
     logits = _limits(timelines)
     for row, count in zip(rows, slots, strict=True):
         for i, timeline in enumerate(row):
-            panels = _place(figure, _LEFT + i * (width + _BETWEEN), top + _HEAD, width, count)
+            panels = _place(figure, _LEFT + i * (width + _BETWEEN), top + head, width, count)
             _draw_overlap(panels.overlap, timeline, reference)
             _draw_scores(panels.score, timeline, logits)
             draw_raster(panels.raster, timeline, count, width)
             _say_unknown(panels, timeline)
-            _name(panels.overlap, timeline, styles[timeline.label])
+            name, style = names[timeline.label], styles[timeline.label]
+            _name(panels.overlap, timeline, name, style, lift)
             if i == len(row) - 1:
                 _label_right(panels)
             _set_ticks(panels, count, row)
@@ -112,7 +119,7 @@ def memory_plot(
                 _label_left(panels, width)
             if len(timeline) > _VECTORS:
                 _make_pixels(panels)
-        top += _HEAD + _height(count) + _FOOT
+        top += head + _height(count) + _FOOT
     return figure
 
 
@@ -218,21 +225,24 @@ def _say_unknown(panels: Panels, timeline: Timeline) -> None:
         )
 
 
-def _name(axes: Axes, timeline: Timeline, style: Style) -> None:
-    """The policy with its marker on the left, its mean overlap on the right."""
+def _name(axes: Axes, timeline: Timeline, name: str, style: Style, lift: float) -> None:
+    """The policy with its marker on the left, its mean overlap on the right.
+
+    The policy stands so many inches above the mean: 0 where there is room for both in a line.
+    """
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
+    up = 8 + 72 * lift
     scored = timeline.overlap[~np.isnan(timeline.overlap)]
     mean = float(scored.mean()) if len(scored) else None
-    name = shorten(one_line(timeline.label), LONGEST) + (", offline" if timeline.offline else "")
     above: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
     figure: Any = axes.figure
-    place = axes.transAxes + ScaledTranslation(4 / 72, 8 / 72, figure.dpi_scale_trans)
+    place = axes.transAxes + ScaledTranslation(4 / 72, up / 72, figure.dpi_scale_trans)
     look: Any = {"ls": "none", "color": style.color, "marker": style.marker, "ms": 6.5, "mew": 0.5}
     figure.add_artist(Line2D([0], [1], transform=place, **look))
     axes.annotate(
-        name, (0, 1), (11, 8), fontsize=8.5, weight="bold", annotation_clip=False, **above
+        name, (0, 1), (11, up), fontsize=8.5, weight="bold", annotation_clip=False, **above
     ).set_parse_math(False)
     mean_text = f"mean overlap {number(mean, 2)}"
     axes.annotate(mean_text, (1, 1), (0, 8), fontsize=_TEXT, ha="right", **above)
@@ -284,13 +294,13 @@ def _make_pixels(panels: Panels) -> None:
 
 
 def _add_head(
-    figure: Figure, lines: Sequence[str], timelines: Sequence[Timeline], baseline: str | None
+    figure: Figure, lines: Sequence[str], timelines: Sequence[Timeline], reference: str | None
 ) -> None:
     """Title and legend."""
     width, height = figure.get_size_inches()
     text = "\n".join(lines)
     figure.text(_EDGE / width, 1 - _EDGE / height, text, fontsize=10, va="top", parse_math=False)
-    for i, handles in enumerate((_color_legend(), _line_legend(timelines, baseline))):
+    for i, handles in enumerate((_color_legend(), _line_legend(timelines, reference))):
         top = _EDGE + _LINE * (len(lines) + 0.3 + i)
         left = _EDGE - (1.5 * _TEXT / 72 if i == 0 else 0)  # the first entry has no mark
         legend = figure.legend(
@@ -325,8 +335,8 @@ def _color_legend() -> list[Artist]:
     ]
 
 
-def _line_legend(timelines: Sequence[Timeline], baseline: str | None) -> list[Artist]:
-    """What else there is to see, as far as there is."""
+def _line_legend(timelines: Sequence[Timeline], reference: str | None) -> list[Artist]:
+    """What else there is to see, as far as there is; `reference` is the baseline's name."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -336,8 +346,8 @@ def _line_legend(timelines: Sequence[Timeline], baseline: str | None) -> list[Ar
     if any(m.rightly_empty for t in timelines for m in t.memories):
         name = "absent, rightly empty"
         known.append(Patch(facecolor=EMPTY_COLOR, edgecolor=EMPTY_EDGE, lw=0.7, label=name))
-    if any(t.label == baseline for t in timelines) and len(timelines) > 1:
-        name = f"overlap of {shorten(one_line(baseline or ''), LONGEST)}"
+    if reference is not None and len(timelines) > 1:
+        name = f"overlap of {reference}"
         known.append(Line2D([], [], color=BASELINE_COLOR, lw=0.9, label=name))
     known.append(Line2D([], [], color=SCORE_COLOR, lw=1.2, label="object score (logit)"))
     known.append(Line2D([], [], color=IOU_COLOR, lw=1.2, label="predicted IoU"))

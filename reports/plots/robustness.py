@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vot_memory.reports.plots.canvas import (
     add_title,
     new_figure,
-    row_name,
+    row_names,
     row_styles,
     settle,
     styled,
@@ -56,8 +56,8 @@ def ar_plot(table: Table) -> Figure | None:
     axes.grid(color="0.92", lw=0.7)
     add_title(figure, "Accuracy and robustness", table)
     settle(figure)  # labels need the final layout
-    shown = list(rows["label"])[:named]
-    names = [row_name(table, label) for label in shown]
+    shown, short = list(rows["label"])[:named], row_names(table)
+    names = [short[label] for label in shown]
     colors = [styles[label].color for label in shown]
     others = np.column_stack([x, y])[named:]
     label_points(axes, list(x[:named]), list(y[:named]), names, others, colors=colors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,22 @@ from vot_memory.reports.plots.canvas import (
     LETTER,
     add_title,
     new_figure,
-    row_name,
+    row_names,
     row_styles,
     settle,
     styled,
 )
 from vot_memory.reports.plots.labels import label_points
-from vot_memory.reports.text import MINUS, count, interval, is_defined, number, one_line, shorten
+from vot_memory.reports.text import (
+    MINUS,
+    count,
+    interval,
+    is_defined,
+    number,
+    one_line,
+    shorten,
+    shorten_apart,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +40,7 @@ _NAMED = 48  # up to so many sequences stand by name under the axis
 _SHORT = 22  # letters of a name under the axis
 _EXTREMES = 2  # sequences named on either side where there are more
 _LEAST = 0.05  # smallest difference in Q that is worth a name
+_LETTERS = 13.4  # of a panel's title, for an inch of the figure
 
 
 @styled
@@ -50,7 +60,7 @@ def sequence_plot(table: Table) -> Figure | None:
     quality = quality.sort_values(reference, kind="stable")
     others = [label for label in quality.columns if label != reference]
     left, others = others[_PANELS:], others[:_PANELS]
-    styles = row_styles(table)
+    styles, rows = row_styles(table), row_names(table)
     names = [one_line(name) for name in quality.index]
     named = len(names) <= _NAMED
     width = float(np.clip(2.2 + 0.24 * len(names), 5.6, 10.5))
@@ -65,16 +75,18 @@ def sequence_plot(table: Table) -> Figure | None:
         if others:
             values = quality[label].to_numpy(float)
             _paired_dots(axes, base, values, styles[label].color)
-            axes.set_title(_panel_title(table, label, reference), parse_math=False)
+            pair = f"{rows[label]} {MINUS} {rows[reference]}"
+            title = _panel_title(pair, table.row(label), int(width * _LETTERS))
+            axes.set_title(title, parse_math=False)
         else:
             axes.plot(base, "o", color=styles[reference].color, ms=_dot(len(names)))
     _name_sequences(panels[-1], names if named else [], turned)
-    what = f"bars: {one_line(reference)}; hollow: below it" if others else ""
+    what = f"bars: {rows[reference]}; hollow: below it" if others else ""
     what += f"; {len(left)} more are in the tables" if left else ""
     if not named:
         what = "; ".join([count(len(names), "sequence"), *([what] if what else [])])
     panels[-1].set_xlabel(what, parse_math=False)
-    add_title(figure, f"Q of each sequence, sorted by {one_line(reference)}", table)
+    add_title(figure, f"Q of each sequence, sorted by {rows[reference]}", table)
     if not named:
         settle(figure)  # labels need the final layout
         for axes, label in zip(panels, others, strict=False):
@@ -144,21 +156,21 @@ def _dot(n: int) -> float:
     return float(np.clip(7.5 - 0.03 * n, 3.6, 7.0))
 
 
-def _panel_title(table: Table, label: str, reference: str) -> str:
-    row = table.row(label)
-    text = f"{row_name(table, label)} {MINUS} {one_line(reference)}: "
+def _panel_title(pair: str, row: dict[str, Any], letters: int) -> str:
+    """The difference of a pair and its videos; in two lines where there are too many letters."""
     if not is_defined(row["difference"]):
-        return text + "no common sequence"
-    text += number(row["difference"], signed=True)
+        return f"{pair}: no common sequence"
+    said = number(row["difference"], signed=True)
     if is_defined(row["difference_low"]):
         ends = interval(row["difference_low"], row["difference_high"], signed=True)
-        text += f" (95%: {ends})"
+        said += f" (95%: {ends})"
     wins, ties, losses = (int(row[key]) for key in ("wins", "ties", "losses"))
-    return f"{text}; {wins} better, {ties} equal, {losses} worse"
+    said += f"; {wins} better, {ties} equal, {losses} worse"
+    return f"{pair}: {said}" if len(pair) + len(said) + 2 <= letters else f"{pair}:\n{said}"
 
 
 def _name_sequences(axes: Axes, names: list[str], turned: bool) -> None:
-    axes.set_xticks(range(len(names)), [shorten(name, _SHORT) for name in names], parse_math=False)
+    axes.set_xticks(range(len(names)), shorten_apart(names, _SHORT), parse_math=False)
     axes.tick_params(axis="x", rotation=90 if turned else 0, labelsize=8, length=2)
 
 

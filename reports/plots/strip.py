@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from vot_memory.reports.pictures.lettering import font
 from vot_memory.reports.pictures.outlines import casing_of, rgb
-from vot_memory.reports.plots.canvas import DPI, blank, styled
+from vot_memory.reports.plots.canvas import DPI, blank, short_names, styled, wrap
 from vot_memory.reports.plots.raster import EMPTY_COLOR
 from vot_memory.reports.style import OVERLAP_COLORS, overlap_bin, style_of
-from vot_memory.reports.text import is_defined, number, one_line
+from vot_memory.reports.text import is_defined, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
 # All lengths are pixels at `DPI`, so that in the PNG file a pixel is a pixel.
 _GAP = 5  # between pictures
 _EDGE = 10  # around everything
-_LINE = 22  # a line of text
+_LINE = 27  # a line of the title
 _NAME_SIZE = 8.5  # of a row's name, points
 _NAME_LETTERS = 16  # a longer name is broken
-_NAME_LINES = 4
 _CAPTION = (
     "Outlined: the policy's mask; dashed: the ground truth; above left: overlap of the two on this "
     "frame (1 where an absent object was answered by an empty mask)."
@@ -35,21 +35,32 @@ _CAPTION = (
 
 
 @styled
-def strip_plot(strip: Strip, title: str) -> Figure:
+def strip_plot(
+    strip: Strip,
+    title: str,
+    names: Mapping[str, str] | None = None,
+    legend: Sequence[str] = (),
+) -> Figure:
     """Draw a strip, with its pictures at their own resolution.
 
     Args:
         strip: what `make_strip` made.
         title: line above it.
+        names: label -> name, as in the plots of the whole table; by default those of these rows.
+        legend: what signs behind names mean; stands below it.
     """
-    names = [_broken(row.label) for row in strip.rows]
+    short = names or short_names([row.label for row in strip.rows])
+    said = [short.get(row.label, row.label) for row in strip.rows]
+    lefts = ["\n".join(textwrap.wrap(name, _NAME_LETTERS)) for name in said]
     letters = font(round(_NAME_SIZE * DPI / 72))
-    widest = max(letters.getlength(line) for name in names for line in name.split("\n"))
+    widest = max(letters.getlength(line) for name in lefts for line in name.split("\n"))
     left = _EDGE + round(widest) + _EDGE + 4
     mosaic, across, down = _mosaic(strip.rows)
     width = left + mosaic.shape[1] + _EDGE
-    heading = textwrap.wrap(one_line(title), int(width / 11.5))
-    caption = textwrap.wrap(_caption(strip), int(mosaic.shape[1] / 8.7))
+    heading = wrap(title, width / 144)
+    letters_across = int(mosaic.shape[1] / 8.7)
+    said_below = (_caption(strip), *legend)
+    caption = [line for said in said_below for line in textwrap.wrap(said, letters_across)]
     heads = _heads(strip)
     deepest = max(head.count("\n") + 1 for head in heads)
     top = _EDGE + _LINE * len(heading) + 19 * deepest + 8
@@ -68,7 +79,7 @@ def strip_plot(strip: Strip, title: str) -> Figure:
     for head, x in zip(heads, across, strict=True):
         _write(axes, left + x, top - 5, head, size=7.5, color="0.2", va="bottom")
     cell = strip.rows[0].pictures[0].shape[0]
-    for row, name, y in zip(strip.rows, names, down, strict=True):
+    for row, name, y in zip(strip.rows, lefts, down, strict=True):
         color = style_of(row.policy).color if row.policy else "0.2"
         middle = top + y + cell / 2
         _write(
@@ -109,13 +120,6 @@ def _caption(strip: Strip) -> str:
     if any(crop is not None for crop in strip.crops):
         return f"{_CAPTION} Enlarged: only the part of the frame around the object and all masks."
     return _CAPTION
-
-
-def _broken(name: str) -> str:
-    lines = textwrap.wrap(one_line(name), _NAME_LETTERS) or [""]
-    if len(lines) > _NAME_LINES:
-        lines = [*lines[: _NAME_LINES - 1], f"{lines[_NAME_LINES - 1][: _NAME_LETTERS - 1]}…"]
-    return "\n".join(lines)
 
 
 def _write(axes: Axes, x: float, y: float, text: str, *, size: float, **how: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +11,14 @@ from numpy.typing import NDArray
 from vot_memory.metrics.vots import SUCCESS_THRESHOLDS, success_curve
 from vot_memory.reports.plots.canvas import (
     LETTER,
-    LONGEST,
     add_legend,
     add_title,
     new_figure,
-    row_name,
+    row_names,
     row_styles,
     styled,
 )
-from vot_memory.reports.text import MINUS, number, one_line, shorten
+from vot_memory.reports.text import MINUS, number, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Curve = NDArray[np.float64]
 
 _LINE = 0.19  # height in inches of a line of the legend
+_ALONG = 26  # letters beside a panel
 _MARKS = 7  # markers on a line
 _STRONG = 12  # up to so many lines are strong; of more, the best and the baseline are
 _BEST = 6
@@ -78,7 +79,7 @@ def success_plot(table: Table) -> Figure | None:
         return None
     ranked = sorted(curves, key=lambda label: -curves[label].mean())
     base = curves.get(table.baseline or "") if len(curves) > 1 else None
-    names = {label: shorten(row_name(table, label), LONGEST) for label in ranked}
+    names = row_names(table)
     legend = 0.9 + LETTER * max(map(len, names.values()))
     height = max(4.0 if base is None else 6.0, 1.3 + _LINE * len(ranked))
     figure, panels = new_figure(5.6 + legend, height, rows=1 if base is None else 2, share_y=False)
@@ -95,9 +96,8 @@ def success_plot(table: Table) -> Figure | None:
     panels[0].set(xlim=(0, 1), ylim=(0, 1.01), ylabel="success  (share of frames)")
     panels[0].set_yticks([0, 0.25, 0.5, 0.75, 1])
     if base is not None:
-        panels[1].set_ylabel(
-            f"success {MINUS} that of {one_line(table.baseline or '')}", parse_math=False
-        )
+        less = f"success {MINUS} that of {names[table.baseline or '']}"
+        panels[1].set_ylabel("\n".join(textwrap.wrap(less, _ALONG)), parse_math=False)
         panels[1].axhline(0, color="0.35", lw=0.9, zorder=1)
         panels[1].yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         panels[1].yaxis.set_major_formatter(lambda y, _: number(y, 2, signed=True))

@@ -37,7 +37,7 @@ def read_calibration(paths: Seq[Path]) -> Study:
 
     once, cells, optima = Once(), [], dict[tuple[str, int, int], float]()
     for path in paths:
-        file = read_csv(path, "calibrations", COLUMNS)
+        file = read_csv(path, "calibrations")
         require(file, path, COLUMNS, "calibrations")
         for row in file.rows:
             once.check(row, *_WINDOW, "method", "seed", "budget")

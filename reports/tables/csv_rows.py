@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 
 from vot_memory.errors import InputError
+from vot_memory.reports.text import shorten
+
+_MEND = "correct the line, or make the file again"
+_LONGEST = 40  # letters of a damaged cell in a message
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class CsvRow:
     def name(self, column: str) -> str:
         """Text that is not empty."""
         if not self.cells[column]:
-            raise InputError(f"{self.where}: {column} is empty.")
+            raise InputError(f"{self.where}: {column} is empty: {_MEND}.")
         return self.cells[column]
 
     def number(self, column: str) -> float:
@@ -39,7 +42,8 @@ class CsvRow:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{self.where}: {column} is {self.cells[column]!r}, not a number.")
+            said = shorten(self.cells[column], _LONGEST)
+            raise InputError(f"{self.where}: {column} is {said!r}, not a number: {_MEND}.")
         return value
 
     def count(self, column: str) -> int:
@@ -47,7 +51,9 @@ class CsvRow:
         value = self.number(column)
         if value < 1 or value != int(value):
             said = self.cells[column]
-            raise InputError(f"{self.where}: {column} is {said}, not a whole number from 1 up.")
+            raise InputError(
+                f"{self.where}: {column} is {said}, not a whole number from 1 up: {_MEND}."
+            )
         return int(value)
 
     def share(self, column: str) -> float:
@@ -55,7 +61,9 @@ class CsvRow:
         value = self.number(column)
         if not 0 <= value <= 1:
             said = self.cells[column]
-            raise InputError(f"{self.where}: {column} is {said}, but lies between 0 and 1.")
+            raise InputError(
+                f"{self.where}: {column} is {said}, but lies between 0 and 1: {_MEND}."
+            )
         return value
 
 
@@ -72,31 +80,38 @@ class CsvFile:
     comments: tuple[str, ...]
 
 
-def read_csv(path: Path, what: str, needs: Seq[str]) -> CsvFile:
+def read_csv(path: Path, what: str) -> CsvFile:
     """Read a CSV file.
 
     Args:
         path: of the file.
         what: it should hold, in the plural, for messages.
-        needs: columns to name where there is no head.
 
     Raises:
-        InputError: it cannot be read, has no head or no rows, or a row of another length.
+        InputError: it cannot be read, has no head or no rows, or a damaged row.
     """
     lines = _read_lines(path, what)
     comments = tuple(line.strip() for _, line in lines if line.startswith("#"))
     kept = [(i, line) for i, line in lines if not line.startswith("#")]
     if len(kept) < 2:
-        raise InputError(f"{path} holds no {what}: it needs a line {','.join(needs)} and rows.")
-    table = list(csv.reader(line for _, line in kept))
-    head = tuple(name.strip() for name in table[0])
+        only = ", only a head" if kept else ""
+        raise InputError(f"{path} holds no {what}{only}: make it again, or leave it out.")
+    (_, columns), *table = [_cells(line, f"{path}, line {i}") for i, line in kept]
     rows = []
-    for (line, _), cells in zip(kept[1:], table[1:], strict=False):
-        where = f"{path}, line {line}"
-        if len(cells) != len(head):
-            raise InputError(f"{where}: {len(cells)} cells, the head has {len(head)}.")
-        rows.append(CsvRow(dict(zip(head, (c.strip() for c in cells), strict=True)), where))
-    return CsvFile(head, tuple(rows), comments)
+    for where, cells in table:
+        if len(cells) != len(columns):
+            raise InputError(f"{where}: {len(cells)} cells, the head has {len(columns)}: {_MEND}.")
+        rows.append(CsvRow(dict(zip(columns, cells, strict=True)), where))
+    return CsvFile(columns, tuple(rows), comments)
+
+
+def _cells(line: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """Where a line stands, and its cells without spaces around them."""
+    try:
+        (cells,) = csv.reader([line], strict=True)
+    except csv.Error as error:
+        raise InputError(f"{where} is no CSV ({error}): {_MEND}.") from error
+    return where, tuple(cell.strip() for cell in cells)
 
 
 def _read_lines(path: Path, what: str) -> list[tuple[int, str]]:

@@ -67,7 +67,7 @@ def read_curves(paths: Seq[Path]) -> Curves:
     points: list[dict[str, Any]] = []
     synthetic = False
     for path in paths:
-        file = read_csv(path, "curves", COLUMNS)
+        file = read_csv(path, "curves")
         if missing := [name for name in COLUMNS if name not in file.columns]:
             raise InputError(
                 f"{path} has no column {', '.join(missing)}: curves have {', '.join(COLUMNS)} and, "

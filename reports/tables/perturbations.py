@@ -47,7 +47,7 @@ def read_perturbations(paths: Seq[Path]) -> Study:
 
     once, cells = Once(), []
     for path in paths:
-        file = read_csv(path, "perturbations", COLUMNS)
+        file = read_csv(path, "perturbations")
         require(file, path, COLUMNS, "perturbations")
         for row in file.rows:
             once.check(row, "sequence", "perturbation", "draw", "policy")
@@ -58,7 +58,7 @@ def read_perturbations(paths: Seq[Path]) -> Study:
     if bare := sorted(set(frame["policy"]) - whole):
         raise InputError(
             f"{', '.join(path.name for path in paths)}: {', '.join(bare)} has no perturbation "
-            f"{NONE!r}, which the others are compared with."
+            f"{NONE!r}, which the others are compared with: add it."
         )
     rows = perturb(frame)
     videos = int(rows["videos"].min())

@@ -6,12 +6,14 @@ from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vot_memory.errors import InputError, unknown
 from vot_memory.reports.tables.csv_rows import read_csv
 from vot_memory.reports.tables.study import (
     Measure,
     Once,
     Study,
     describe_intervals,
+    describe_videos,
     gap_cells,
     require,
 )
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("sequence", "rows", "pointers", "policy", "Q")
-BASE, FOUND = "fifo", "best-found"
+BASE, FOUND = POLICIES = ("fifo", "best-found")
 _MEASURES = (
     Measure("fifo", "Q of fifo", "quality, mean over videos"),
     Measure("found", "Q of the best found", "quality, mean over videos"),
@@ -39,19 +41,26 @@ def read_readings(paths: Seq[Path]) -> Study:
     """Read FIFO and the best found under each reading of the bank, CSV with `COLUMNS`.
 
     Raises:
-        InputError: a file cannot be read or lacks a column, a value stands twice, or Q lies outside
-            0..1.
+        InputError: a file cannot be read or lacks a column, a policy is another, a value stands
+            twice, Q lies outside 0..1, or no video has all readings.
     """
     import pandas as pd
 
     once, cells = Once(), []
     for path in paths:
-        file = read_csv(path, "readings", COLUMNS)
+        file = read_csv(path, "readings")
         require(file, path, COLUMNS, "readings")
         for row in file.rows:
             once.check(row, *COLUMNS[:-1])
+            if row.name("policy") not in POLICIES:
+                raise InputError(f"{row.where}: {unknown('policy', row.name('policy'), POLICIES)}")
             cells.append((*(row.name(name) for name in COLUMNS[:-1]), row.share("Q")))
-    frame = pd.DataFrame(cells, columns=list(COLUMNS))
+    every = pd.DataFrame(cells, columns=list(COLUMNS))
+    frame = _of_shared_videos(every)
+    if frame.empty:
+        where = ", ".join(path.name for path in paths)
+        raise InputError(f"{where}: no video has all readings: add what is missing.")
+    videos = frame["sequence"].nunique()
     return Study(
         "readings",
         "Temporal rows and pointers",
@@ -59,12 +68,20 @@ def read_readings(paths: Seq[Path]) -> Study:
         _MEASURES,
         compare_readings(frame),
         (
+            describe_videos(videos, every["sequence"].nunique() - videos, "readings"),
             "Temporal rows by rank of age or by offset from the current frame; pointers of the "
             "last 15 frames or of the stored memories. Each is a game with its own best decisions.",
             "The best found saw the ground truth of these videos; one budget for all readings.",
-            describe_intervals(frame["sequence"].nunique()),
+            describe_intervals(videos),
         ),
     )
+
+
+def _of_shared_videos(frame: DataFrame) -> DataFrame:
+    """Rows of the videos that have each policy under each reading, which stands there once."""
+    kinds = frame[["rows", "pointers", "policy"]].drop_duplicates()
+    own = frame.groupby("sequence")["Q"].transform("size")
+    return frame[own == len(kinds)]
 
 
 def compare_readings(frame: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
+from dataclasses import replace
 from pathlib import Path
 
 from vot_memory.errors import InputError
@@ -16,6 +17,7 @@ from vot_memory.reports.tables import (
     readings,
 )
 from vot_memory.reports.tables.csv_rows import read_csv
+from vot_memory.reports.tables.made_on import read_setting
 from vot_memory.reports.tables.study import Study
 
 KINDS: tuple[tuple[tuple[str, ...], Callable[[Seq[Path]], Study]], ...] = (
@@ -34,16 +36,24 @@ def read_studies(paths: Seq[Path]) -> tuple[Study, ...]:
     Raises:
         InputError: a file cannot be read, is of no known kind, or holds what cannot be right.
     """
-    chosen: list[list[Path]] = [[] for _ in KINDS]
+    chosen: list[list[tuple[Path, str]]] = [[] for _ in KINDS]
     for path in paths:
-        chosen[_kind(path)].append(path)
-    return tuple(read(own) for (_, read), own in zip(KINDS, chosen, strict=True) if own)
+        file = read_csv(path, "studies")
+        chosen[_kind(path, file.columns)].append((path, read_setting(file)))
+    studies = []
+    for (_, read), own in zip(KINDS, chosen, strict=True):
+        if own:
+            settings = dict.fromkeys(setting for _, setting in own if setting)
+            studies.append(replace(read([path for path, _ in own]), settings=tuple(settings)))
+    return tuple(studies)
 
 
-def _kind(path: Path) -> int:
-    columns = read_csv(path, "studies", KINDS[0][0]).columns
+def _kind(path: Path, columns: Seq[str]) -> int:
     for i, (needs, _) in enumerate(KINDS):
         if set(needs) <= set(columns):
             return i
     kinds = "; ".join(",".join(needs) for needs, _ in KINDS)
-    raise InputError(f"{path} is no study: its columns are {','.join(columns)}, known are {kinds}.")
+    raise InputError(
+        f"{path} is no study, its columns are {','.join(columns)}: give a CSV that vot-memory "
+        f"study wrote, with the columns {kinds}."
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vot_memory.errors import InputError
 from vot_memory.reports.tables.csv_rows import CsvFile, CsvRow, read_csv
+from vot_memory.reports.tables.made_on import find_apart
 from vot_memory.reports.tables.notes import FEW_SEQUENCES
 from vot_memory.reports.tables.pairing import defined
 from vot_memory.reports.text import count
@@ -17,6 +18,8 @@ from vot_memory.statistics import mean_interval
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
+
+    from vot_memory.results import Identity
 
 
 class Measure(NamedTuple):
@@ -48,6 +51,9 @@ class Study:
         measures: columns of numbers.
         rows: with the columns of both; NaN where undefined.
         notes: what a reader has to know, in sentences.
+        settings: what each of its files was made on, as `made_on.read_setting` gives it; empty
+            where no file says it.
+        apart: how that differs from the runs that it is shown beside, in sentences.
     """
 
     name: str
@@ -56,6 +62,18 @@ class Study:
     measures: tuple[Measure, ...]
     rows: DataFrame
     notes: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+
+    @property
+    def made_on(self) -> str:
+        """What the numbers were made on, as a sentence; empty where it is not known."""
+        return f"Made on {'; and on '.join(self.settings)}." if self.settings else ""
+
+    def beside(self, identities: Seq[Identity]) -> Study:
+        """The study as it is shown beside some runs."""
+        said = [line for own in self.settings for line in find_apart(own, identities)]
+        return replace(self, apart=tuple(dict.fromkeys(said)))
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as dicts of their columns."""
@@ -83,7 +101,9 @@ class Once:
         key = tuple(row.cells[name] for name in known)
         if key in self._seen:
             said = ", ".join(f"{name} {row.cells[name]}" for name in known)
-            raise InputError(f"{row.where}: {said} stands in {self._seen[key]} already.")
+            raise InputError(
+                f"{row.where}: {said} stands in {self._seen[key]} already: give it once."
+            )
         self._seen[key] = row.where
 
 
@@ -115,7 +135,7 @@ def read_qualities(
     video, name, value = columns
     once, cells = Once(), []
     for path in paths:
-        file = read_csv(path, f"{kind}s", columns)
+        file = read_csv(path, f"{kind}s")
         require(file, path, columns, f"{kind}s")
         for row in file.rows:
             once.check(row, video, "object", name)
@@ -128,12 +148,12 @@ def read_qualities(
     for base in bases:
         if base not in table:
             raise InputError(
-                f"{where}: there is no {kind} {base!r}, which the others are compared to."
+                f"{where}: there is no {kind} {base!r}, which the others are compared to: add it."
             )
     shared = table.dropna()
     if shared.empty:
         names = ", ".join(map(str, table))
-        raise InputError(f"{where}: no video has all of the {kind}s {names}.")
+        raise InputError(f"{where}: no video has all of the {kind}s {names}: add what is missing.")
     return shared, len(table) - len(shared)
 
 

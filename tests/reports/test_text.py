@@ -9,6 +9,7 @@ from vot_memory.reports.text import (
     one_line,
     p_value,
     shorten,
+    shorten_apart,
 )
 
 
@@ -49,9 +50,26 @@ def test_sizes_can_be_read(value, text):
     assert bytes_size(value) == text
 
 
-def test_long_names_are_cut_to_the_letters_there_are():
+def test_long_names_lose_their_middle():
     assert shorten("bear-1", 6) == "bear-1"
-    assert shorten("bear-1", 5) == "bear…"
+    assert shorten("bear-1", 5) == "be…-1"
+    assert shorten("bear-1", 4) == "be…1"
+    assert shorten("samurai (motion_weight=0.15)", 20) == "samurai (m…ght=0.15)"
+
+
+def test_shortened_names_stay_different():
+    names = [
+        "fifo",
+        "samurai (a=1, b=2, c=3)",
+        "samurai (a=1, b=3, c=3)",
+        "samurai (a=1, b=2, c=4)",
+    ]
+    short = shorten_apart(names, 14)
+    assert short == ["fifo", "samur… c=3) #2", "samur… c=3) #3", "samurai…, c=4)"]
+    assert shorten_apart(names, 40) == names
+    many = [f"{'w' * 20}{i:03d}{'w' * 20}" for i in range(120)]
+    assert len(set(shorten_apart(many, 14))) == 120
+    assert max(map(len, shorten_apart(many, 14))) == 14
 
 
 def test_names_cannot_break_markdown():

@@ -236,6 +236,19 @@ def test_pictures_are_in_the_page_with_words_beside_them(results: Make):
     assert cells == ["q4", "qa"], "the second frame is empty, and rightly so"
 
 
+def test_pictures_bear_the_signs_of_their_policy(results: Make):
+    made = results(sequence("a"))
+    made.run("replay", {"a": 90}, policy_config={"file_sha256": "d" * 64})
+    picture = np.zeros((20, 30, 3), np.uint8)
+    rows = (
+        StripRow("ground truth", "", (float("nan"),), (picture,)),
+        StripRow("replay", "replay", (0.9,), (picture,)),
+    )
+    page = panel(made, "a", {"1": Strip("a", "1", (3,), rows, ("",), (None,))})
+    assert ["replay§", "0.90"] in page.rows
+    assert ["ground truth", ""] in page.rows
+
+
 def test_thirty_policies_are_shown_and_a_video_must_exist(results: Make):
     made = results(sequence("a"))
     for i in range(30):

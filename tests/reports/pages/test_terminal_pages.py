@@ -75,6 +75,16 @@ def test_a_comparison_fits_into_80_columns(section):
     assert nre.rstrip().endswith("1/2/0")  # less is better
 
 
+def test_long_names_stay_different_over_columns(store):
+    options = [{"motion_weight": 0.25, "frames": i} for i in (1, 2)]
+    bear = {"bear": [50, 100, 40, 30, 20, 0, 9, 0, 0, 60, 60, 60, 60, 60, 60]}
+    section = section_of(store, [store.run("mosam", bear, policy_config=own) for own in options])
+    a, b = (run.label for run in section.table.runs)
+    text = printed(print_comparison, section.table, compare(section.table, a, b))
+    assert "mosam (…mes=1)?" in text
+    assert "mosam (…mes=2)?" in text
+
+
 def test_nothing_in_common_is_said(store):
     section = section_of(store, [store.run("fifo", {"bear": 5}), store.run("first", {"dog": 5})])
     comparison = compare(section.table, "first", "fifo")
@@ -146,5 +156,5 @@ def test_a_name_that_is_cut_keeps_its_sign(store):
     folders = [store.run("fifo", {"dog": 50}), store.run(name, {"dog": 60}, tracker="imported")]
     section = section_of(store, folders)
     text = printed(print_comparison, section.table, compare(section.table, name, "fifo"))
-    assert "another progr…°" in text
+    assert "another… mine]°" in text
     assert "° imported: another program made these masks" in text

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
+from matplotlib.text import Text
 
 from vot_memory.policy import ANCHOR, PROMPT, RECENT
 from vot_memory.reports.plots.canvas import save
@@ -242,3 +243,32 @@ def test_the_same_timelines_give_the_same_bytes_and_names_are_literal(tmp_path):
     again = save(memory_plot(runs, f"{name}\nof $x$", name), tmp_path / "b")
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
     assert name in texts(memory_plot(runs, "t", name)), "and matplotlib took it for no formula"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    "name", ["fifo", "replay [file c4d66{}]§", "sam2long (num_…ncertainty={})†?"]
+)
+def test_names_keep_clear_of_what_stands_beside_them(count, name):
+    labels = [f"p{i}" for i in range(count)]
+    names = {label: name.format(i) for i, label in enumerate(labels)}
+    runs = [timeline(label, memories=bank()) for label in labels]
+    figure = memory_plot(runs, "t", "p0", names=names)
+    figure.canvas.draw()
+    boxes = []
+    for i, label in enumerate(labels):
+        notes = {note.get_text(): note for note in panels(figure, i)[0].texts}
+        mean = next(note for text, note in notes.items() if text.startswith("mean overlap"))
+        boxes += [Text.get_window_extent(own) for own in (notes[names[label]], mean)]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    assert all(0 <= box.x0 and box.x1 <= figure.bbox.width for box in boxes)
+    top = min(legend.get_window_extent().y0 for legend in figure.legends)
+    assert max(box.y1 for box in boxes) < top
+    assert (f"overlap of {names['p0']}" in texts(figure)) == (count > 1)
+
+
+def test_long_names_of_timelines_are_shortened_and_stay_different():
+    runs = [timeline(f"{'w' * 40}{i}{'w' * 40}", memories=bank()) for i in range(2)]
+    names = [text for text in texts(memory_plot(runs, "t", None)) if text.startswith("ww")]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) == 28

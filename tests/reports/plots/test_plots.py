@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
-from fake_results import sequence
+from fake_results import at, sequence
+from matplotlib.text import Text
 
-from vot_memory.reports.plots.canvas import save
+from vot_memory.reports.plots.canvas import row_names, save
+from vot_memory.reports.plots.difficulty import difficulty_plot
+from vot_memory.reports.plots.events import event_plot
 from vot_memory.reports.plots.robustness import ar_plot
 from vot_memory.reports.plots.sequences import sequence_plot
+from vot_memory.reports.plots.success import success_plot
 from vot_memory.reports.scores import score_runs
 from vot_memory.reports.tables.table import make_table
 
@@ -88,3 +92,58 @@ def test_names_are_never_mathematics(make, tmp_path):
     table = make(3, ["fifo", r"$\frac{$"])
     for draw in (ar_plot, sequence_plot):
         save(draw(table), tmp_path / "odd")  # matplotlib would refuse the formula
+
+
+@pytest.fixture
+def wordy(results):
+    """A table whose names are long, alike and signed; the baseline's, too."""
+    away = [(8, 9), (8, 9), (), ()]
+    labels = {"occluded": at(1, 2), "lookalike_near": at()}
+    store = results(*(sequence(f"video-{i}", away=away[i], labels=labels) for i in range(4)))
+    rng = np.random.default_rng(0)
+    options = [{"motion_weight": 0.25, "object_gate": -1, "frames": i} for i in (1, 2)]
+    options.append({"motion_weight": 0.25, "object_gate": -3, "frames": 1})
+    runs = [("samurai", own) for own in options]
+    runs += [("replay", {"file_sha256": digit * 64}) for digit in "ab"]
+    runs += [("a_laboratory.of_trackers:WithALongName", {}), ("mosam", {})]
+    folders = []
+    for policy, own in runs:
+        quality = {s.name: [int(q) for q in rng.integers(1, 99, 15)] for s in store.sequences}
+        folders.append(store.run(policy, quality, policy_config=own, offline=policy == "mosam"))
+    return make_table(score_runs(folders, store.sequences), "samurai", 4)
+
+
+def test_names_of_rows_are_short_and_different_with_all_their_signs(wordy):
+    names = row_names(wordy)
+    assert len(set(names.values())) == len(names) == 7
+    for label, name in names.items():
+        assert name.endswith(wordy.signs[label])
+        assert len(name.removesuffix(wordy.signs[label])) <= 28
+    assert {"replay [file aaaaaa]§", "replay [file bbbbbb]§"} <= set(names.values())
+    assert names["mosam"] == "mosam†‡"
+
+
+@pytest.mark.parametrize(
+    "draw", [ar_plot, success_plot, sequence_plot, difficulty_plot, event_plot]
+)
+def test_long_names_are_whole_in_every_figure(wordy, draw):
+    figure = draw(wordy)
+    said = "\n".join(text.get_text() for text in figure.findobj(Text))
+    for label, name in row_names(wordy).items():
+        assert label == wordy.baseline or name in said
+    inches = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert inches.x0 >= -0.01
+    assert inches.y0 >= -0.01
+    assert inches.x1 <= width + 0.01
+    assert inches.y1 <= height + 0.01
+
+
+def test_titles_of_panels_break_where_there_are_too_many_letters(wordy, make):
+    for axes in sequence_plot(wordy).axes:
+        pair, said = axes.get_title("left").split("\n")
+        assert pair.endswith(":")
+        assert said.endswith("worse")
+    (title,) = [axes.get_title("left") for axes in sequence_plot(make(5, ["fifo", "first"])).axes]
+    assert title.startswith("first \N{MINUS SIGN} fifo: ")
+    assert "\n" not in title

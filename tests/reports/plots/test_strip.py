@@ -130,3 +130,12 @@ def test_many_policies_and_long_names(strip):
         assert box.x1 <= width + 1, text.get_text()
         assert box.y0 >= 0
         assert box.y1 <= height
+
+
+def test_names_bring_their_signs_and_what_these_mean(strip):
+    names = {"fifo": "fifo†", "first (a=$x$) <b>": f"{'w' * 28}‡§"}
+    figure = strip_plot(strip, "a", names, ["† first meaning", "§ second meaning"])
+    said = texts(figure)
+    assert {"ground truth", "fifo†", f"{'w' * 16}\n{'w' * 12}‡§"} <= set(said)
+    (caption,) = [text for text in said if text.startswith("Outlined")]
+    assert caption.splitlines()[-2:] == ["† first meaning", "§ second meaning"]

@@ -60,11 +60,19 @@ def test_the_made_up_ones_are_read(tmp_path):
     [
         ("", "holds no curves"),
         ("# synthetic\n", "holds no curves"),
-        (f"{HEAD}\n", "holds no curves"),
+        (f"{HEAD}\n", "holds no curves, only a head: make it again"),
         ("method,sequence,frames\na,s,1\n", "no column seed, Q"),
-        (f"{HEAD}\na,s,0,1\n", "line 2: 4 cells, the head has 5"),
+        (
+            f"{HEAD}\na,s,0,1,0.5\na,s,0,2",
+            "line 3: 4 cells, the head has 5: correct the line, or make the file again.",
+        ),
+        (
+            f'{HEAD}\na,s,0,1,"0.5\na,s,0,2,0.6\n',
+            "line 2 is no CSV (unexpected end of data): correct the line, or make the file again.",
+        ),
         (f"#\n{HEAD}\na,s,0,one,0.5\n", "line 3: frames is 'one', not a number"),
-        (f"{HEAD}\na,s,0,1,nan\n", "line 2: Q is 'nan', not a number"),
+        (f"{HEAD}\na,s,0,1,nan\n", "line 2: Q is 'nan', not a number: correct the line"),
+        (f"{HEAD}\na,s,0,1,{'x' * 99}\n", f"{'x' * 20}…{'x' * 19}', not a number"),
         (f"{HEAD}\na,s,0,1,\n", "line 2: Q is '', not a number"),
         (f"{HEAD}\na,s,0,1.5,0.5\n", "frames is 1.5, not a whole number"),
         (f"{HEAD}\na,s,0,0,0.5\n", "frames is 0, not a whole number"),

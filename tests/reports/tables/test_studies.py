@@ -8,6 +8,7 @@ from fake_results import sequence
 
 from vot_memory.errors import InputError
 from vot_memory.learn.studies.ablation import FIFO, HIDDEN
+from vot_memory.learn.studies.run import STUDIES
 from vot_memory.reports import Wanted, write_report
 from vot_memory.reports.pages.markdown_grids import render_grid
 from vot_memory.reports.pages.study_grids import study_grid
@@ -23,6 +24,12 @@ PERTURBED = "sequence,perturbation,draw,policy,Q"
 ABLATION = "sequence,without,Q"
 CAUSAL = "sequence,rule,Q"
 READINGS = "sequence,rows,pointers,policy,frames,Q"
+OTHER = "other, nano@0123456789ab, 256 px, float32, training 0a1b"
+APART = (
+    "Another split than this report's: other, not fake.",
+    "Another model, size or precision than this report's: nano@0123456789ab, 256 px, float32, not "
+    "nano@0123456789ab, 128 px, float32.",
+)
 
 
 @pytest.fixture
@@ -190,6 +197,22 @@ def test_readings_are_compared_with_the_first(read):
     assert np.isnan([first["fifo_gain"], first["found_gain"]]).all()
 
 
+def readings(*lines):
+    """Both policies under two readings on videos a and b, then some lines."""
+    kinds = ("rank,recent,fifo", "rank,recent,best-found", "offset,bank,fifo")
+    kinds = (*kinds, "offset,bank,best-found")
+    rows = [f"{v},{kind},79,0.{4 + i}" for v in "ab" for i, kind in enumerate(kinds)]
+    return [READINGS, *rows, *lines]
+
+
+def test_readings_cover_the_videos_that_all_have(read):
+    whole = read(*readings())
+    study = read(*readings("c,rank,recent,fifo,79,0.9", "c,rank,recent,best-found,900,1.0"))
+    assert study.rows.equals(whole.rows)
+    assert study.notes[0] == "Means over 2 videos that all readings have; 1 video left out."
+    assert whole.notes[0] == "Means over 2 videos that all readings have."
+
+
 def ablation(**qualities):
     """Lines of an ablation on videos a, b, c ..."""
     return ceilings(ABLATION, **qualities)
@@ -248,7 +271,7 @@ def test_the_figure_of_an_ablation_is_about_the_whole_policy(read):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["a,b", "1,2"], "is no study: its columns are a,b"),
+        (["a,b", "1,2"], "is no study, its columns are a,b: give a CSV"),
         ([CEILINGS, "a,fifo,1.2"], "line 2: Q is 1.2, but lies between 0 and 1"),
         ([CEILINGS, "a,fifo,0.5", "a,oracel,0.5"], "line 3: Unknown ceiling 'oracel'"),
         ([CEILINGS, "a,fifo,0.5", "a,fifo,0.6"], "line 3: sequence a, ceiling fifo stands in"),
@@ -267,6 +290,8 @@ def test_the_figure_of_an_ablation_is_about_the_whole_policy(read):
         ([ABLATION, "a,fifo,0.5", "a,fifo,0.6"], "line 3: sequence a, without fifo stands in"),
         ([ABLATION, "a,,0.5"], "line 2: without is empty"),
         ([READINGS, *["a,rank,bank,fifo,79,0.5"] * 2], "stands in"),
+        ([READINGS, "a,rank,bank,samurai,79,0.5"], "line 2: Unknown policy 'samurai'"),
+        ([READINGS, "a,rank,bank,fifo,79,0.5", "b,rank,recent,fifo,79,0.5"], "no video has all"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(read, lines, said):
@@ -274,6 +299,29 @@ def test_one_sentence_says_what_is_wrong(read, lines, said):
         read(*lines)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("head", [CEILINGS, CALIBRATION, PERTURBED, ABLATION, CAUSAL, READINGS])
+def test_damaged_studies_are_refused_by_the_command(refuses, tmp_path, head):
+    file = tmp_path / "study.csv"
+    file.write_text(f"# setting\n{head}\n")
+    said = refuses("report", "--study", file)
+    assert (
+        said
+        == f"vot-memory: {file} holds no studies, only a head: make it again, or leave it out.\n"
+    )
+    cells = {"Q": "abc", "ceiling": "fifo", "policy": "fifo"}
+    file.write_text(f"# setting\n{head}\n{','.join(cells.get(c, '1') for c in head.split(','))}\n")
+    assert refuses("report", "--study", file) == (
+        f"vot-memory: {file}, line 3: Q is 'abc', not a number: correct the line, or make the file "
+        "again.\n"
+    )
+
+
+def test_the_help_names_every_study(vot):
+    said = " ".join(vot("report", "--help").out.split())
+    named = said.partition("What a study found: ")[2].partition(";")[0].split(", ")
+    assert sorted(named) == sorted(STUDIES)
 
 
 def test_files_of_one_kind_make_one_table(tmp_path):
@@ -287,6 +335,20 @@ def test_files_of_one_kind_make_one_table(tmp_path):
     assert read_studies([]) == ()
 
 
+def test_a_study_says_what_it_was_made_on(read, tmp_path):
+    study = read("# ceilings: synth-dev, nano, 128 px, float32", *ceilings(fifo=(0.5, 0.6)))
+    assert study.made_on == "Made on synth-dev, nano, 128 px, float32."
+    assert read(*ceilings(fifo=(0.5, 0.6))).made_on == ""
+    files = [tmp_path / f"{video}.csv" for video in "abc"]
+    for file, size in zip(files, (128, 256, 128), strict=True):
+        line = f"# ceilings: synth-dev, nano, {size} px, float32"
+        file.write_text(f"{line}\n{CEILINGS}\n{file.stem},fifo,0.5\n")
+    (study,) = read_studies(files)
+    assert study.made_on == (
+        "Made on synth-dev, nano, 128 px, float32; and on synth-dev, nano, 256 px, float32."
+    )
+
+
 def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch):
     monkeypatch.setattr("vot_memory.reports.report.PLOTS", ())
     monkeypatch.setattr("vot_memory.reports.report.choose", lambda section, count, names: ())
@@ -294,7 +356,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
     store.run("fifo", {"a": 50})
     files = {
         "ceilings": ceilings(fifo=(0.5, 0.6), learned=(0.6, 0.8)),
-        "ablation": ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8)),
+        "ablation": [f"# ablation: {OTHER}", *ablation(fifo=(0.5, 0.6), nothing=(0.6, 0.8))],
         "calibration": [CALIBRATION, "x,7,4,<b>,0,9,0.7,0.7"],
     }
     for name, lines in files.items():
@@ -310,7 +372,7 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
         f"tables/{name}.{kind}" for name in (*files, "reached") for kind in ("csv", "md", "tex")
     }
     assert tables | {"plots/ceilings.png", "plots/ablation.png"} <= written
-    page = (report.folder / "index.html").read_text()
+    page = (report.folder / "index.html").read_text().replace("&#39;", "'")
     text = (report.folder / "report.md").read_text()
     for said in (page, text):
         assert "Search and training" in said
@@ -319,8 +381,14 @@ def test_a_report_shows_studies_beside_its_tables(results, tmp_path, monkeypatch
         assert "Search where the optimum is known" in said
         assert "Features of the learned policy" in said
         assert "plots/ceilings.png" in said
+        assert f"Made on {OTHER}." in said
+        for sentence in APART:
+            assert said.count(sentence) == 1
         assert "&lt;b&gt;" in said
     assert "<b>" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    for kind in ("md", "tex"):
+        said = (report.folder / "tables" / f"ablation.{kind}").read_text()
+        assert " ".join([f"Made on {OTHER}.", *APART]) in said
     assert (report.folder / "tables" / "calibration.csv").read_text().splitlines()[1] == (
         "7,4,<b>,9,1,1,1,0,0"
     )
