@@ -220,5 +220,5 @@ def _setting(study: Study) -> str:
     elif study.replay is not None:
         parts += [f"decisions {study.replay.fingerprint()['file_sha256'][:12]}"]
     if s.name == "ceilings":
-        parts += [f"causal {s.causal.name}", *s.deployed[1:]]
+        parts += [f"causal {s.causal.name}", f"policies {'/'.join(s.deployed)}"]
     return f"{s.name}: {', '.join(parts)}"
