@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -24,10 +23,9 @@ from numpy.typing import NDArray
 from vot_memory.backbone import Backbone
 from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError, unknown
-from vot_memory.learn import features
+from vot_memory.learn import features, observation
 from vot_memory.learn.clip import Clip, load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.observation import index
 from vot_memory.learn.simulator import Rules, Simulator, States
 from vot_memory.models import load_model
 
@@ -244,8 +242,7 @@ class _Game:
         if self._features:
             seen = features.tokens(features.scene(sim, states))
         else:
-            frames = torch.from_numpy(sim.frame(states.bank)).long()
-            seen = index(frames, states.t, len(sim.clip))
+            seen = observation.observe(sim, states)
         result: NDArray[np.float32] = seen.cpu().numpy()
         return result
 

@@ -55,7 +55,7 @@ class FinetuneSettings:
 
 
 @dataclass(frozen=True)
-class Played:
+class Group:
     """A group of N episodes of S decisions on one video.
 
     Attributes:
@@ -128,7 +128,7 @@ def chances(mattered: NDArray[np.float64], even: float) -> NDArray[np.float64]:
 @torch.no_grad()
 def play(
     simulator: Simulator, network: SlotPointer, episodes: int, rng: np.random.Generator
-) -> Played:
+) -> Group:
     """Episodes drawn from a policy's softmax, to the end of the video."""
     states = simulator.start(episodes)
     seen, taken, likely, totals = [], [], [], [states.total]
@@ -147,13 +147,13 @@ def play(
     advantage = torch.from_numpy(ahead - ahead.mean(1, keepdims=True)).float()
     quality = float(simulator.quality(states).mean())
     stacked = torch.stack(seen), torch.stack(taken), torch.stack(likely)
-    return Played(*stacked, advantage.to(stacked[0].device), quality)
+    return Group(*stacked, advantage.to(stacked[0].device), quality)
 
 
 def _update(
     network: SlotPointer,
     optimizer: torch.optim.Optimizer,
-    groups: Sequence[Played],
+    groups: Sequence[Group],
     settings: FinetuneSettings,
     iteration: int,
 ) -> None:

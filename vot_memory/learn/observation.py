@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from vot_memory.learn.simulator import Simulator, States
+
+
+def observe(simulator: Simulator, states: States) -> Tensor:
+    """The index observation of every episode, float32 [N, T]."""
+    frames = torch.from_numpy(simulator.frame(states.bank)).long()
+    return index(frames, states.t, len(simulator.clip))
 
 
 def index(frames: Tensor, t: int | Tensor, length: int) -> Tensor:

@@ -31,10 +31,10 @@ from torch import Tensor, nn
 
 from vot_memory.building import Building, write_atomically
 from vot_memory.errors import InputError
-from vot_memory.learn import observation
 from vot_memory.learn.identity import differences
 from vot_memory.learn.networks import IndexAgent
-from vot_memory.learn.simulator import Simulator, States
+from vot_memory.learn.observation import observe
+from vot_memory.learn.simulator import Simulator
 
 Row = dict[str, float]  # of progress.csv
 
@@ -88,12 +88,6 @@ class Episodes:
     entropy: float
     quality: NDArray[np.float64]
     greedy: float
-
-
-def observe(simulator: Simulator, states: States) -> Tensor:
-    """The index observation of every episode, float32 [N, T]."""
-    frames = torch.from_numpy(simulator.frame(states.bank).astype(np.int64))
-    return observation.index(frames, states.t, len(simulator.clip))
 
 
 def advantages(rewards: Tensor, values: Tensor, trace: float) -> Tensor:

@@ -15,7 +15,7 @@ from vot_memory.learn.fitting import fit, without
 from vot_memory.learn.labels import Labels
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.studies import ablation
-from vot_memory.learn.studies.ablation import Training, blind
+from vot_memory.learn.studies.ablation import Imitation, blind
 from vot_memory.learn.studies.run import StudySettings, run_study
 from vot_memory.learn.tracked import tracked_quality
 from vot_memory.registry import load_policy
@@ -55,7 +55,7 @@ def rows_of(table):
 
 def test_without_nothing_is_the_last_round_and_all_is_played(trained, tmp_path):
     table = study(tmp_path / "ablation.csv", trained)
-    digest = Training.read(trained).digest
+    digest = Imitation.read(trained).digest
     head = f"# ablation: synth-smoke, {golden_model().name}, 128 px, float32, training {digest}"
     assert table.read_text().splitlines()[:2] == [head, "sequence,without,Q"]
     videos = load_split("synth-smoke", limit=2).sequences
@@ -118,7 +118,7 @@ def test_processes_share_table_and_weights(trained, tmp_path, fitted):
 
 
 def test_what_is_hidden_has_no_weight(trained):
-    training, hidden = Training.read(trained), GROUPS["age"]
+    training, hidden = Imitation.read(trained), GROUPS["age"]
     seen = Labels.join([Labels.load(path) for path in training.labels])
     tokens = torch.from_numpy(seen.tokens)
     network = fit(seen, training.settings, hidden)
@@ -129,20 +129,20 @@ def test_what_is_hidden_has_no_weight(trained):
 
 
 def test_labels_and_settings_name_a_training(trained, tmp_path):
-    first = Training.read(trained)
+    first = Imitation.read(trained)
     assert [path.name for path in first.labels] == ["00002.npz", "00003.npz"]  # of the last round
     assert first.card.figures == {}
     other = shutil.copytree(trained, tmp_path / "other")
-    assert Training.read(other).digest == first.digest
+    assert Imitation.read(other).digest == first.digest
     (other / "policy.safetensors").write_bytes((other / "round-0.safetensors").read_bytes())
-    assert Training.read(other).digest == first.digest  # which round was best changes no fit
+    assert Imitation.read(other).digest == first.digest  # which round was best changes no fit
     Labels.load(other / "labels/1/00002.npz").save(other / "labels/1/00004.npz")
-    assert Training.read(other).digest != first.digest
+    assert Imitation.read(other).digest != first.digest
     other = shutil.copytree(trained, tmp_path / "slower")
     changed = (other / "settings.json").read_text().replace('"lr": 0.002', '"lr": 0.001')
     (other / "settings.json").write_text(changed)
-    assert Training.read(other).digest != first.digest
-    assert Training.read(other).settings.lr == 0.001
+    assert Imitation.read(other).digest != first.digest
+    assert Imitation.read(other).settings.lr == 0.001
 
 
 def test_another_training_is_refused(trained, tmp_path, fitted, monkeypatch):

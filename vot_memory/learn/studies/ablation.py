@@ -36,7 +36,7 @@ HIDDEN: dict[str, tuple[str, ...]] = {NOTHING: (), **features.GROUPS}
 
 
 @dataclass(frozen=True)
-class Training:
+class Imitation:
     """A training by imitation.
 
     Attributes:
@@ -53,7 +53,7 @@ class Training:
     digest: str
 
     @classmethod
-    def read(cls, folder: Path) -> Training:
+    def read(cls, folder: Path) -> Imitation:
         """Read the folder of `train_imitate`.
 
         Raises:
@@ -101,7 +101,7 @@ class Ablation:
         table: Path,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.training, self.fast = Training.read(trained), fast(backbone)
+        self.training, self.fast = Imitation.read(trained), fast(backbone)
         self.weights, self.tell = table.with_name(f"{table.name}.weights"), tell
         source = Source("", (), backbone.name, backbone.image_size)
         check_model(trained, "trained", self.training.card, source, "study it on its own model")
