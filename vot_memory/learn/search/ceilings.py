@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vot_memory.backbone import Backbone
-from vot_memory.errors import InputError
 from vot_memory.learn.clip import Clip
 from vot_memory.learn.simulator import Privilege, Rules, Simulator
 
@@ -39,10 +38,6 @@ class Causal:
 
     bound: float = 0.5
     absent: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.bound <= 1:
-            raise InputError(f"A bound of {self.bound:g} is no overlap: give 0 to 1.")
 
     @property
     def name(self) -> str:

@@ -95,7 +95,8 @@ class StudySettings:
         for method in self.search.methods:
             if method not in METHODS:
                 raise unknown("method", method, METHODS)
-        self.causal  # noqa: B018 - refuses a bound that is none
+        if not 0 <= self.causal.bound <= 1:
+            raise InputError(f"A --bound of {self.causal.bound:g} is no overlap: give 0 to 1.")
         parse_shard(self.shard)
 
     @property
