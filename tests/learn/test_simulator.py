@@ -27,8 +27,6 @@ from vot_memory.registry import load_policy
 
 pytestmark = pytest.mark.golden
 MARGIN, TOLERANCE = 1e-2, 1e-3  # architecture: logits within 1e-3 where |reference| > 1e-2
-
-
 FLIPPED = 5e-3  # as TOLERANCE, where a last bit may round a memory's bfloat16 the other way
 
 
