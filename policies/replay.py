@@ -105,6 +105,7 @@ class Replay(BasePolicy):
         else:
             self._place = Path("decisions")
             self.recorded, self._digest = recorded, _sha256(recorded.model_dump_json().encode())
+        self._of = {(own.sequence, own.object): own for own in self.recorded.tracks}
         self._longest = max((len(d.actions) for d in self.recorded.tracks), default=0)
         self.spec = dataclasses.replace(self.spec, slots=self.recorded.slots)
 
@@ -137,22 +138,19 @@ class Replay(BasePolicy):
         Raises:
             InputError: nothing was, or in another setting or on another video.
         """
-        place, file = self._place, self.recorded
-        check_setting(place, "recorded", file, source, num_maskmem)
-        known = {(own.sequence, own.object): own for own in file.tracks}
+        place = self._place
+        check_setting(place, "recorded", self.recorded, source, num_maskmem)
+        room = None if source.num_frames is None else max(source.num_frames - self.spec.slots, 0)
         found = []
         for name in source.objects:
-            own = known.get((source.sequence, name))
+            own = self._of.get((source.sequence, name))
             if own is None:
                 raise InputError(
                     f"{place} has no decisions for object {name!r} of sequence "
                     f"{source.sequence!r}: replay the videos it was recorded on."
                 )
             check_video(place, "recorded", own, source)
-            room = len(own.actions)
-            if source.num_frames is not None:
-                room = max(source.num_frames - file.slots, 0)
-            if len(own.actions) > room:
+            if room is not None and len(own.actions) > room:
                 raise InputError(
                     f"{place} has {len(own.actions)} decisions for object {name!r} of sequence "
                     f"{source.sequence!r}, which has room for {room}: record it on this video."

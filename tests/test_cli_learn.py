@@ -192,6 +192,8 @@ def test_search_replay_study_and_report(vot, tmp_path, monkeypatch):
     for name, words in studies.items():
         made = vot("study", name, *SMOKE, *words, "--out", f"{name}.csv")
         assert made.out.endswith(f"Table: {name}.csv\n"), made.err
+        again = vot("study", name, *SMOKE, *words, "--out", f"{name}.csv")
+        assert again.out == f"Table: {name}.csv\n"  # complete: nothing is studied twice
     ceilings = [line.split(",") for line in (tmp_path / "ceilings.csv").read_text().splitlines()]
     assert [row[1] for row in ceilings[2:]] == [
         *("fifo", "sam3", "hindsight", "causal", "choice", "memory", "both"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vot_memory.learn.simulator import Rules
     from vot_memory.progress import Progress
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 app = typer.Typer()
 
 Seeds = Annotated[
@@ -278,7 +278,7 @@ def study(
         raise typer.Exit(130) from None
 
 
-def _each(given: list[T] | None) -> tuple[T, ...] | None:
+def _each(given: list[_T] | None) -> tuple[_T, ...] | None:
     """What was named, each once; None if nothing was."""
     return tuple(dict.fromkeys(given)) if given else None
 

@@ -50,11 +50,12 @@ def render(
 
 def _study(found: PageStudy) -> list[str]:
     study, grid = found.study, study_grid(found.study)
-    setting = " ".join([markdown(study.made_on), *(f"**{markdown(x)}**" for x in study.apart)])
+    made_on = [markdown(study.made_on), *(f"**{markdown(said)}**" for said in study.apart)]
+    setting = [" ".join(made_on)] if study.made_on else []
     plot = [] if found.plot is None else _picture(found.plot.title, found.plot.files)
     links = "Files: " + ", ".join(_link(Path(file)) for file in found.files)
     heading = f"### {markdown(grid.caption)}"
-    return [heading, setting, *plot, render_grid(grid), bullets(grid.notes), links]
+    return [heading, *setting, *plot, render_grid(grid), bullets(grid.notes), links]
 
 
 def _sheets(sheets: Seq[Sheet]) -> list[str]:

@@ -50,14 +50,14 @@ def strip_plot(
         legend: what signs behind names mean; stands below it.
     """
     short = names or short_names([row.label for row in strip.rows])
-    said = [short.get(row.label, row.label) for row in strip.rows]
-    lefts = ["\n".join(textwrap.wrap(name, _NAME_LETTERS)) for name in said]
+    rows = [short.get(row.label, row.label) for row in strip.rows]
+    lefts = ["\n".join(textwrap.wrap(name, _NAME_LETTERS)) for name in rows]
     letters = font(round(_NAME_SIZE * DPI / 72))
     widest = max(letters.getlength(line) for name in lefts for line in name.split("\n"))
     left = _EDGE + round(widest) + _EDGE + 4
     mosaic, across, down = _mosaic(strip.rows)
     width = left + mosaic.shape[1] + _EDGE
-    heading = wrap(title, width / 144)
+    heading = wrap(title, width / DPI)
     letters_across = int(mosaic.shape[1] / 8.7)
     said_below = (_caption(strip), *legend)
     caption = [line for said in said_below for line in textwrap.wrap(said, letters_across)]

@@ -319,7 +319,7 @@ def test_progress_is_a_live_table(tmp_path):
 
 def test_another_training_in_the_folder_is_refused(tmp_path):
     Training(Toy(), SMALL, tmp_path).run()
-    with pytest.raises(InputError, match=r"differs in --samples \(.*\), --lr \(.*\): finish it by"):
+    with pytest.raises(InputError, match=r"differs in --samples \(.*\), --lr \(.*\): go on by"):
         Training(Toy(), replace(SMALL, samples=30, lr=0.1), tmp_path)
 
 

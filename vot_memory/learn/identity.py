@@ -41,27 +41,40 @@ def claim(path: Path, own: Mapping[str, Any]) -> None:
     if not path.exists():
         write_atomically(path, json.dumps(own, indent=1) + "\n")
         return
+    check_recorded(path, own)
+
+
+def check_recorded(path: Path, own: Mapping[str, Any]) -> None:
+    """Refuse to go on with the training that a JSON file tells of, unless it is one's own.
+
+    Raises:
+        InputError: it differs, or the file cannot be read.
+    """
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-        differs = differences(own, there)
-    except (ValueError, AttributeError, TypeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        there = {name: found[name] for name in own}
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: delete its folder and train again.") from error
-    if differs:
+    check_same(path.parent, own, there)
+
+
+def check_same(folder: Path, own: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    """Refuse to go on with another training.
+
+    Only what `own` names is compared, settings within settings one by one.
+
+    Raises:
+        InputError: it differs; says in which options.
+    """
+    if differs := ", ".join(dict.fromkeys(_differing(own, there))):
         raise InputError(
-            f"{path.parent} holds a training that differs in {differs}: go on by its own options, "
-            "or give another folder."
+            f"{folder} holds a training that differs in {differs}: go on by its own options, or "
+            "give another folder."
         )
 
 
-def differences(own: Mapping[str, Any], there: Mapping[str, Any]) -> str:
-    """What differs, by options: "--lr (0.01 there, 0.1 here), --seed (0 there, 1 here)".
-
-    Only what `own` names is compared, settings within settings one by one. Empty if all is equal.
-    """
-    return ", ".join(dict.fromkeys(_differing(own, there)))
-
-
 def _differing(own: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[str]:
+    """Such as "--lr (0.01 there, 0.1 here)"."""
     for name, value in own.items():
         other = there.get(name)
         if isinstance(value, Mapping):

@@ -17,6 +17,7 @@ from vot_memory.learn.networks import SlotPointer
 from vot_memory.setting import Setting
 
 SHIPPED = "learned-nano.v1.safetensors"  # beside the model's; better ones get a new name
+FEWEST_SLOTS = 3  # the prompt's, and two memories to choose among
 _KEY = "policy"  # of the file's metadata
 
 
@@ -30,7 +31,7 @@ class PolicyCard(Setting):
         figures: how it was trained, for people.
     """
 
-    slots: Annotated[int, Field(ge=3, le=16)] = 7
+    slots: Annotated[int, Field(ge=FEWEST_SLOTS, le=16)] = 7
     features: tuple[str, ...] = features.NAMES
     width: Annotated[int, Field(ge=1)]
     heads: Annotated[int, Field(ge=1)]

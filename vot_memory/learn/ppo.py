@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from vot_memory.building import Building, write_atomically
 from vot_memory.errors import InputError
-from vot_memory.learn.identity import differences
+from vot_memory.learn.identity import check_same
 from vot_memory.learn.networks import IndexAgent
 from vot_memory.learn.observation import observe
 from vot_memory.learn.simulator import Simulator
@@ -315,11 +315,7 @@ class Training:
             there = dict(state["identity"])
         except (RuntimeError, EOFError, UnpicklingError, LookupError, TypeError) as error:
             raise InputError(f"{file} is damaged: delete it to train from the start.") from error
-        if differs := differences(self._identity(), there):
-            raise InputError(
-                f"{file.parent} holds a training that differs in {differs}: finish it by its own "
-                "options, or give another folder."
-            )
+        check_same(file.parent, self._identity(), there)
         self.actor.load_state_dict(state["actor"])
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(state["optimizer"])

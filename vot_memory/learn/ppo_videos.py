@@ -22,7 +22,7 @@ from vot_memory.errors import InputError
 from vot_memory.learn.agents import AgentCard, save_agent
 from vot_memory.learn.clip import check_clips, load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.identity import differences
+from vot_memory.learn.identity import check_recorded
 from vot_memory.learn.ppo import Recipe, Row, Training
 from vot_memory.learn.search.units import CurveRow, curve_text, recorded
 from vot_memory.learn.simulator import Rules, Simulator
@@ -98,7 +98,8 @@ def run_ppo(
             for unit, result in zip(units, results, strict=True):
                 own = replace(recipe, seed=unit.seed)
                 if result.exists():
-                    _check_same(result, unit.sequence, backbone, own, rules)
+                    setting = _setting(unit.sequence, backbone, rules)
+                    check_recorded(result, setting | {"recipe": asdict(own)})
                     progress.skipped(unit.sequence.name)
                 else:
                     _train(unit, backbone, own, rules, result, progress)
@@ -174,24 +175,6 @@ def _setting(sequence: Sequence, backbone: Backbone, rules: Rules) -> dict[str, 
         "digest": sequence.digest,
         **asdict(rules),
     }
-
-
-def _check_same(
-    result: Path, sequence: Sequence, backbone: Backbone, recipe: Recipe, rules: Rules
-) -> None:
-    """Refuse to count a training by other options as this one."""
-    setting = _setting(sequence, backbone, rules)
-    try:
-        found = json.loads(result.read_text(encoding="utf-8"))
-        own = setting | {"recipe": asdict(recipe)}
-        differs = differences(own, {name: found[name] for name in own})
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{result} is damaged: delete its folder and train again.") from error
-    if differs:
-        raise InputError(
-            f"{result} is of a training that differs in {differs}: go on by its own options, or "
-            "give another folder."
-        )
 
 
 def _write_curve(path: Path, unit: Unit, training: Training, baseline: float) -> None:

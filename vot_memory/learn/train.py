@@ -8,6 +8,7 @@ from pathlib import Path
 from vot_memory.datasets.splits import check_for_tuning, load_split
 from vot_memory.errors import InputError, unknown
 from vot_memory.learn.imitate import ImitateSettings, train_imitate
+from vot_memory.learn.policy_file import FEWEST_SLOTS
 from vot_memory.learn.ppo import Recipe
 from vot_memory.learn.ppo_videos import run_ppo
 from vot_memory.learn.simulator import Rules
@@ -15,7 +16,6 @@ from vot_memory.models import load_model
 from vot_memory.progress import Progress
 from vot_memory.runner import parse_shard
 
-_FEWEST_SLOTS = 3  # of `PolicyCard`
 # Options that one method alone has.
 OWN = {"ppo": ("iterations", "samples"), "imitate": ("dev", "rounds", "visits", "finetune")}
 
@@ -73,10 +73,10 @@ class TrainSettings:
         if self.method == "imitate":
             if len(self.seeds) > 1 or self.shard != "1/1":
                 raise InputError("Method imitate makes one policy: give one --seed and no --shard.")
-            if self.rules.slots < _FEWEST_SLOTS:
+            if self.rules.slots < FEWEST_SLOTS:
                 raise InputError(
                     f"With --slots {self.rules.slots} a policy has no memories to choose among: "
-                    f"give {_FEWEST_SLOTS} or more."
+                    f"give {FEWEST_SLOTS} or more."
                 )
             for split in (self.split, self.dev):
                 check_for_tuning(split or "synth-dev", own_folder=True)

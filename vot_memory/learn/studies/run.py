@@ -151,7 +151,7 @@ class Study:
         if self.settings.name == "calibration":
             return calibration.longest_window()
         if self.settings.name == "robustness" and video.objects:
-            own = len(video) - video.objects[0].first_frame
+            own = len(video) - video.objects[0].first_frame  # of which some are dropped
             return rules.frames + own - robustness.fewest_frames(own)
         return rules.frames
 

@@ -48,8 +48,7 @@ def complete_table(
         All rows, as text.
 
     Raises:
-        InputError: the file was made by another setting, or is no such table. Or a study gives
-            another number of rows.
+        InputError: the file was made by another setting, or is no such table.
     """
     table = _Table(path, setting, columns, videos if order is None else order)
     rows = table.joined() if shared else table.read()
