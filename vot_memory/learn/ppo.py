@@ -4,11 +4,11 @@ Published (arXiv 2507.08548, section 4): the index observation, an MLP of two la
 hidden units, softmax over 7 actions, about 16,000 samples an iteration, 2 epochs, 150 iterations,
 reward q_t / T and no discount, so that the return is clean Q. Everything else follows CleanRL's
 recipe (Huang et al., "The 37 Implementation Details of PPO", ICLR blog track 2022): orthogonal
-weights, Adam with eps 1e-5, annealed learning rate, GAE, advantages normalised by minibatch,
-clipped ratios, gradient norm 0.5, a separate value network whose loss is not clipped. Ours: a
-frame's reward counts less its mean over the iteration's episodes, the two networks' gradients are
-clipped apart, and the learning rate, chosen on a made-up memory game and tried on one video of
-synth-dev.
+weights, a separate value network, Adam with eps 1e-5, annealed learning rate, GAE, advantages
+normalised by minibatch, clipped ratios, gradient norm 0.5. Ours: a frame's reward counts less its
+mean over the iteration's episodes, the two networks' gradients are clipped apart, the value loss is
+not clipped, there is no entropy bonus, minibatches are eight, and the learning rate was chosen on a
+made-up memory game and tried on one video of synth-dev.
 
 An iteration plays whole episodes, which all end together, so nothing is bootstrapped. All of them
 act at once on one simulator, with one more that plays greedily and is not learned from.
