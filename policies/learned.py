@@ -3,7 +3,7 @@
 No publication: the open question of SAM2RL (arXiv 2507.08548, section 5), whose action space this
 is: 0 discards the new memory, k replaces the k-th stored one from oldest to newest; the prompt is
 never replaced. While the bank fills, every frame is stored. What it sees exists at inference
-(`learn/features.py`); how it was trained `learn/imitate.py` says.
+(`learn/features.py`); how it was trained `learn/imitation/imitate.py` says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from vot_memory import reading
 from vot_memory.learn import features
-from vot_memory.learn.policy_file import load_learned
+from vot_memory.learn.imitation.policy_file import load_learned
 from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, ReadPlan, Selection, State, Write
 from vot_memory.setting import check_model, check_rows
 

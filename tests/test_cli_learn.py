@@ -7,9 +7,9 @@ import pytest
 from short import short_videos
 
 from vot_memory.datasets.splits import load_split
-from vot_memory.learn.fitting import FitSettings
-from vot_memory.learn.imitate import ImitateSettings
-from vot_memory.learn.labels import LabelSettings
+from vot_memory.learn.imitation.fitting import FitSettings
+from vot_memory.learn.imitation.imitate import ImitateSettings
+from vot_memory.learn.imitation.labels import LabelSettings
 
 SMOKE = ("--split", "synth-smoke", "--limit", "1")
 SEARCH = ("search", *SMOKE, "--method", "random", "--budget", "60")
@@ -260,7 +260,7 @@ def test_imitation_is_stopped_and_goes_on(vot, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as hand:
-        hand.setattr("vot_memory.learn.imitate.fit", stop)
+        hand.setattr("vot_memory.learn.imitation.imitate.fit", stop)
         stopped = vot(*command)
     assert stopped.code == 130
     labelled, sentence = stopped.err.splitlines()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from vot_memory.learn.policy_file import load_learned
+from vot_memory.learn.imitation.policy_file import load_learned
 from vot_memory.results import Identity
 from vot_memory.run_labels import run_labels
 

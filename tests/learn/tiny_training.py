@@ -2,9 +2,9 @@
 
 from worlds import golden_model, make_video
 
-from vot_memory.learn.fitting import FitSettings
-from vot_memory.learn.imitate import ImitateSettings, train_imitate
-from vot_memory.learn.labels import LabelSettings
+from vot_memory.learn.imitation.fitting import FitSettings
+from vot_memory.learn.imitation.imitate import ImitateSettings, train_imitate
+from vot_memory.learn.imitation.labels import LabelSettings
 from vot_memory.learn.simulator import Rules
 
 TINY = ImitateSettings(

@@ -10,10 +10,11 @@ from simulation import Simulation
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.engine import Engine
 from vot_memory.errors import InputError
-from vot_memory.learn import features, labels
+from vot_memory.learn import features
 from vot_memory.learn.clip import load_clip
-from vot_memory.learn.fitting import FitSettings, seeded_network
-from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
+from vot_memory.learn.imitation import labels
+from vot_memory.learn.imitation.fitting import FitSettings, seeded_network
+from vot_memory.learn.imitation.policy_file import PolicyCard, load_learned, save_policy
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vot_memory.datasets.splits import check_for_tuning, load_split
 from vot_memory.errors import InputError, unknown
-from vot_memory.learn.imitate import ImitateSettings, train_imitate
-from vot_memory.learn.policy_file import FEWEST_SLOTS
+from vot_memory.learn.imitation.imitate import ImitateSettings, train_imitate
+from vot_memory.learn.imitation.policy_file import FEWEST_SLOTS
 from vot_memory.learn.ppo import Recipe
 from vot_memory.learn.ppo_videos import run_ppo
 from vot_memory.learn.simulator import Rules

@@ -11,8 +11,8 @@ from vot_memory.datasets.splits import load_split
 from vot_memory.errors import InputError
 from vot_memory.learn.clip import load_clip
 from vot_memory.learn.features import GROUPS
-from vot_memory.learn.fitting import fit, without
-from vot_memory.learn.labels import Labels
+from vot_memory.learn.imitation.fitting import fit, without
+from vot_memory.learn.imitation.labels import Labels
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.learn.studies import ablation
 from vot_memory.learn.studies.ablation import Imitation, blind

@@ -19,14 +19,15 @@ from vot_memory.backbone import Backbone
 from vot_memory.bank import Source
 from vot_memory.datasets.sequence import Sequence
 from vot_memory.errors import InputError
-from vot_memory.learn import features, labels
+from vot_memory.learn import features
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.fitting import FitSettings, fit, without
 from vot_memory.learn.identity import AGAIN
-from vot_memory.learn.imitate import qualities
-from vot_memory.learn.labels import Decide, Labels
+from vot_memory.learn.imitation import labels
+from vot_memory.learn.imitation.fitting import FitSettings, fit, without
+from vot_memory.learn.imitation.imitate import qualities
+from vot_memory.learn.imitation.labels import Decide, Labels
+from vot_memory.learn.imitation.policy_file import PolicyCard, load_learned, save_policy
 from vot_memory.learn.networks import SlotPointer
-from vot_memory.learn.policy_file import PolicyCard, load_learned, save_policy
 from vot_memory.learn.simulator import Rules
 from vot_memory.setting import check_model
 

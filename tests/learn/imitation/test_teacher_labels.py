@@ -7,8 +7,9 @@ import pytest
 import torch
 from worlds import make_simulator, make_video
 
-from vot_memory.learn import features, labels
-from vot_memory.learn.labels import BRANCHES, Labels, LabelSettings
+from vot_memory.learn import features
+from vot_memory.learn.imitation import labels
+from vot_memory.learn.imitation.labels import BRANCHES, Labels, LabelSettings
 
 pytestmark = pytest.mark.golden
 LENGTH = 12

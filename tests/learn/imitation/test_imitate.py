@@ -11,9 +11,9 @@ from tiny_training import TINY, train
 from worlds import golden_model, make_video
 
 from vot_memory.errors import InputError
-from vot_memory.learn.finetune import FinetuneSettings
-from vot_memory.learn.imitate import train_imitate
-from vot_memory.learn.policy_file import load_learned
+from vot_memory.learn.imitation.finetune import FinetuneSettings
+from vot_memory.learn.imitation.imitate import train_imitate
+from vot_memory.learn.imitation.policy_file import load_learned
 from vot_memory.learn.simulator import Rules
 from vot_memory.progress import Silent
 from vot_memory.registry import load_policy

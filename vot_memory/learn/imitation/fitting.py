@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vot_memory.errors import InputError
 from vot_memory.learn import features
-from vot_memory.learn.labels import Labels
+from vot_memory.learn.imitation.labels import Labels
 from vot_memory.learn.networks import SlotPointer
 
 

@@ -8,8 +8,8 @@ import torch
 
 from vot_memory.errors import InputError
 from vot_memory.learn import features
-from vot_memory.learn.fitting import FitSettings, Targets, agreement, fit, without
-from vot_memory.learn.labels import BRANCHES, Labels
+from vot_memory.learn.imitation.fitting import FitSettings, Targets, agreement, fit, without
+from vot_memory.learn.imitation.labels import BRANCHES, Labels
 
 SMALL = FitSettings(width=8, heads=2, layers=1, steps=150, batch=32, lr=1e-2, noise=0.1)
 

@@ -31,14 +31,20 @@ from pydantic import Field
 
 from vot_memory.building import check_writable, write_atomically
 from vot_memory.errors import InputError
-from vot_memory.learn import features, labels
+from vot_memory.learn import features
 from vot_memory.learn.clip import check_clips, load_clip
 from vot_memory.learn.fast_backbone import fast
-from vot_memory.learn.finetune import FinetuneSettings, finetune
-from vot_memory.learn.fitting import FitSettings, agreement, fit
 from vot_memory.learn.identity import AGAIN, claim
-from vot_memory.learn.labels import Decide, Labels, LabelSettings
-from vot_memory.learn.policy_file import LearnedPolicy, PolicyCard, load_learned, save_policy
+from vot_memory.learn.imitation import labels
+from vot_memory.learn.imitation.finetune import FinetuneSettings, finetune
+from vot_memory.learn.imitation.fitting import FitSettings, agreement, fit
+from vot_memory.learn.imitation.labels import Decide, Labels, LabelSettings
+from vot_memory.learn.imitation.policy_file import (
+    LearnedPolicy,
+    PolicyCard,
+    load_learned,
+    save_policy,
+)
 from vot_memory.learn.simulator import Rules, Simulator
 from vot_memory.progress import Progress, Silent, tracking
 from vot_memory.statistics import paired_difference

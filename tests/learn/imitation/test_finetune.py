@@ -11,8 +11,8 @@ from worlds import make_simulator, make_video
 
 from vot_memory.errors import InputError
 from vot_memory.learn import features
-from vot_memory.learn.finetune import FinetuneSettings, _update, chances, finetune, play
-from vot_memory.learn.fitting import FitSettings, seeded_network
+from vot_memory.learn.imitation.finetune import FinetuneSettings, _update, chances, finetune, play
+from vot_memory.learn.imitation.fitting import FitSettings, seeded_network
 
 pytestmark = pytest.mark.golden
 
@@ -118,7 +118,7 @@ def test_who_is_drawn_more_often_counts_less(simulator, network, tmp_path, monke
     def update(network, optimizer, groups, *_):
         seen.extend(group.advantage for group in groups)
 
-    monkeypatch.setattr("vot_memory.learn.finetune._update", update)
+    monkeypatch.setattr("vot_memory.learn.imitation.finetune._update", update)
     settings = FinetuneSettings(iterations=1, videos=200, group=2, epochs=1, even=0.4)
     finetune(network, video, np.array([0.0, 3.0]), settings, tmp_path / "state.pt")
     one, chance = play(simulator, network, 2, np.random.default_rng(0)), (0.2, 0.8)
