@@ -11,7 +11,6 @@ they do not trust; and banks are filled beforehand, so that all reads are full.
 """
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,8 +108,7 @@ def video():
 def confident(name):
     """A model of random weights whose heads say: there, and well segmented."""
     torch.manual_seed(0)
-    config = Path(str(models.resources.files("sam2"))) / models.SAM2[name]
-    model = models.build(config, IMAGE_SIZE)
+    model = models.build(models.find_config(name), IMAGE_SIZE)
     decoder = model.sam_mask_decoder
     for head, logit in ((decoder.pred_obj_score_head, 5.0), (decoder.iou_prediction_head, 2.0)):
         torch.nn.init.constant_(head.layers[-1].bias, logit)
