@@ -30,7 +30,9 @@ from vot_memory.trackers.sam2 import Hosted, Sam2
 from vot_memory.tracking import Tracker
 from vot_memory.unit import run_unit
 
-NAMES = [name for name in POLICIES if name != "replay"]  # a replay needs a recorded file
+NEED_FILES = ("replay", "sam2rl")
+OPTIONS = {"learned": {"other_model": True}}  # it was trained on nano
+NAMES = [name for name in POLICIES if name not in NEED_FILES]
 WARM, FRAMES, ROUNDS = 16, 48, 2  # nano: frames until banks are full, frames, passes
 FILL, STEPS = 24, 2  # real sizes: made-up frames, measured ones
 IMAGE_SIZE, VIDEO = 512, (480, 854)
@@ -60,7 +62,7 @@ def nano():
 
 def pass_of_all(backbone, pictures, prompts):
     """Seconds of encoding, [frames], and of tracking by each policy, [frames, policies]."""
-    hosts = [Sam2(backbone).host(load_policy(name)) for name in NAMES]
+    hosts = [Sam2(backbone).host(load_policy(name, OPTIONS.get(name))) for name in NAMES]
     trackers = [Tracker(h.engine, h.policy, num_frames=FRAMES) for h in hosts]
     encoding, tracking = [], []
     for t, picture in enumerate(pictures):
@@ -164,7 +166,7 @@ class Beside:
 
     def __init__(self, engine, video):
         self.engine, self.video = engine, video
-        self.tracks = [engine.start(load_policy(name)) for name in NAMES]
+        self.tracks = [engine.start(load_policy(name, OPTIONS.get(name))) for name in NAMES]
         self.passes, self.encoding, self.paths, self.reads = [], [], [], []
         self.resumed = 0.0
 
