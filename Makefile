@@ -21,7 +21,7 @@ help:
 	@echo "make install   make $(VENV) and install vot-memory into it"
 	@echo "make votenv    make $(VOTENV) with the VOT toolkit (600 MB), which one test runs"
 	@echo "make demo      run five memory policies on an embedded split and report"
-	@echo "make example   run every policy on synth-val (an hour) and write docs/example-report"
+	@echo "make example   run the rules made by hand on synth-val (an hour) and write docs/example-report"
 	@echo "make test      install what development needs and run every test"
 	@echo "make fast      only the tests that take seconds"
 	@echo "make parity    policies beside recorded runs of their releases; TRACES=DIR adds recordings"
@@ -69,7 +69,7 @@ demo: $(VENV)/installed
 	$(BIN)/vot-memory run $(POLICIES) --split synth-smoke --threads 1 --out $(DEMO)
 	$(BIN)/vot-memory report --results $(DEMO) --split synth-smoke --out $(DEMO)/report
 
-# The report that is committed: every policy on every video, small since it stays in the history. What
+# The report that is committed: nine policies on every video, small since it stays in the history. What
 # is complete in $(EXAMPLE) is not run again.
 example: $(VENV)/installed
 	$(BIN)/vot-memory run $(EVERY) --split synth-val --threads 1 --out $(EXAMPLE)

@@ -236,7 +236,7 @@ def track(
         bool | None,
         typer.Option(
             "--live/--every-frame",
-            help="Drop the frames of a stream that come too fast; default: of cameras.",
+            help="Drop the frames of a stream that come too fast; default: of cameras and endless streams.",
         ),
     ] = None,
     fps: Annotated[
