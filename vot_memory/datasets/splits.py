@@ -29,7 +29,7 @@ DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
 
 Role = Literal["smoke", "train", "dev", "val", "test"]
-HELD_OUT = ("val", "test")  # roles on which nothing is tuned or learned that serves other videos
+HELD_OUT = ("val", "test")  # roles that nothing is tuned on which serves other videos
 
 
 class _Spec(BaseModel):
@@ -207,8 +207,8 @@ class Split:
         sequences: in a fixed order; frames and masks are read when they are asked for.
         default_model: the weights that a run takes if it is not told otherwise.
         role: what results on it may be used for; what serves other videos is neither tuned nor
-            trained on "val" and "test". A folder given by its path counts as "test", since nobody has said otherwise;
-            `check_for_tuning` keeps to that.
+            trained on "val" and "test". A folder given by its path counts as "test", since nobody
+            has said otherwise; `check_for_tuning` keeps to that.
         digest: sha256 (hex) of the whole split's content, whatever `limit` left of it.
         prompt: what objects begin with unless a run says otherwise: box where only boxes are
             annotated; None leaves it to the protocol.
