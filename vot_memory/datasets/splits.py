@@ -29,7 +29,7 @@ DATA_VARIABLE = "VOT_MEMORY_DATA"
 FOLDER_MODEL = "sam2.1-l"  # default model of a folder given by its path: real video
 
 Role = Literal["smoke", "train", "dev", "val", "test"]
-HELD_OUT = ("val", "test")  # roles that nothing is tuned on which serves other videos
+HELD_OUT = ("val", "test")  # nothing that serves other videos is tuned on these roles
 
 
 class _Spec(BaseModel):
