@@ -236,7 +236,8 @@ def track(
         bool | None,
         typer.Option(
             "--live/--every-frame",
-            help="Drop the frames of a stream that come too fast; default: of cameras and endless streams.",
+            help="Drop the frames of a stream that come too fast; default: of cameras and streams "
+            "without an end.",
         ),
     ] = None,
     fps: Annotated[
