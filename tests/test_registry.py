@@ -255,6 +255,15 @@ def test_values_may_hold_equals_signs_and_dots():
     assert chosen == (("replay", {"file": "a.b=c.json"}),)
 
 
+def test_a_policy_of_a_module_is_also_known_by_its_own_name():
+    path = "vot_memory.policies.random:Random"
+    for settings in ([f"{path}.seed=3"], ["random.seed=3"]):
+        chosen = registry.policies_with_options(["fifo", path], settings)
+        assert chosen == (("fifo", {}), (path, {"seed": "3"}))
+    chosen = registry.policies_with_options([path, "random"], ["random.seed=3"])
+    assert chosen == ((path, {}), ("random", {"seed": "3"}))
+
+
 def test_an_option_of_a_policy_that_is_not_run_is_refused():
     with pytest.raises(InputError, match=r"random\.seed"):
         registry.policies_with_options(["fifo"], ["random.seed=1"])

@@ -98,7 +98,8 @@ def policies_with_options(names: Sequence[str], settings: Sequence[str]) -> Poli
 
     Args:
         names: of policies, each once.
-        settings: "policy.option=value", or "option=value" for every chosen policy that has it.
+        settings: "policy.option=value", the policy by the name it was chosen by or its class's own,
+            or "option=value" for every chosen policy that has it.
 
     Raises:
         InputError: an unknown or repeated policy, or an option that no chosen policy has.
@@ -116,9 +117,11 @@ def policies_with_options(names: Sequence[str], settings: Sequence[str]) -> Poli
         key, equals, value = setting.partition("=")
         if not (key and equals):
             raise InputError(f"--set {setting!r} has no value: write option=value.")
-        owner = next((name for name in names if key.startswith(f"{name}.")), None)
+        prefix, _, option = key.rpartition(".")
+        of_class = (name for name in names if policy_class(name).name == prefix)
+        owner = prefix if prefix in names else next(of_class, None)
         if owner is not None:
-            special[owner][key.removeprefix(f"{owner}.")] = value
+            special[owner][option] = value
             continue
         owners = [name for name in names if key in fields[name]]
         if not owners:

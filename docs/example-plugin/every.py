@@ -10,7 +10,7 @@ from vot_memory.policy import DISCARD, BasePolicy, PolicySpec, Write
 
 @dataclass(frozen=True)
 class EveryConfig:
-    """The options: a field n becomes --set n=3."""
+    """The options: a field n becomes --set every.n=3."""
 
     n: int = 5
 
