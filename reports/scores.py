@@ -16,7 +16,7 @@ from vot_memory.metrics.returns import Return, find_returns
 from vot_memory.metrics.vots import MEASURES, FrameOverlaps, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
 from vot_memory.reports.tables.pairing import defined
-from vot_memory.reports.tables.speed import Speed, read_speed
+from vot_memory.reports.tables.speed import Speed, read_environments, read_speed
 from vot_memory.results import IMPORTED, Failure, Identity, RunFolder
 from vot_memory.run_labels import run_labels
 
@@ -195,7 +195,7 @@ class _Gathered:
             missing=tuple(name for name in self.missing if name not in failures),
             failed={name: failures[name] for name in self.missing if name in failures},
             offline=self.offline,
-            spec=_spec(self.folder.identity),
+            spec=_spec(self.folder),
             speed=read_speed(self.folder),
             box_rules=self.box_rules,
         )
@@ -237,16 +237,27 @@ def _box_row(
     return row | {BOX_FRAMES: scores.frames}
 
 
-def _spec(identity: Identity) -> PolicySpec | None:
+def _spec(folder: RunFolder) -> PolicySpec | None:
+    """What the policy says of itself: here, or else when it ran."""
     from vot_memory.registry import load_policy, policy_class
 
-    if identity.tracker == IMPORTED:  # its name may be that of a policy, which it is not
+    own = folder.identity
+    if own.tracker == IMPORTED:  # its name may be that of a policy, which it is not
         return None
     try:
-        return load_policy(identity.policy, identity.policy_config).spec
+        return load_policy(own.policy, own.policy_config).spec
     except InputError:  # files that its options named go by their content in an identity
         pass
     try:
-        return getattr(policy_class(identity.policy), "spec", None)
-    except InputError:
-        return None
+        spec: PolicySpec | None = getattr(policy_class(own.policy), "spec", None)
+    except InputError:  # chosen as package.module:Class, or no longer installed
+        spec = None
+    return spec or _noted_spec(folder)
+
+
+def _noted_spec(folder: RunFolder) -> PolicySpec | None:
+    for run in reversed(read_environments(folder)):
+        said = run.get("policy")
+        if isinstance(said, dict):
+            return PolicySpec(source=str(said.get("source")), parity=str(said.get("parity")))
+    return None

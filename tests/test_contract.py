@@ -100,6 +100,16 @@ class Mixed(Trio):
     mixed = True
 
 
+class Unasked(Trio):
+    """Revises its answers but does not say so, so that nobody would ask it."""
+
+    name = "unasked"
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.spec = replace(self.spec, offline=False)
+
+
 @pytest.mark.parametrize(
     ("cls", "found"),
     [
@@ -114,6 +124,7 @@ class Mixed(Trio):
             {"box prompt": "'box-shy', object '1', frame 0: on_prompt raised KeyError at test_con"},
         ),
         (Undecided, {"interface": "spec.prompts is ('scribble',), not some of"}),
+        (Unasked, {"interface": "set spec.offline"}),
         (Mixed, {"alone as in a batch": "another decision"}),
     ],
 )

@@ -175,6 +175,8 @@ def test_timing_and_environment_stand_apart(videos, settings, backbone):
     (environment,) = json.loads((folder.path / "environment.json").read_text())
     assert environment["threads"] == 1
     assert environment["packages"]["torch"] == torch.__version__
+    spec = Fifo().spec
+    assert environment["policy"] == {"source": spec.source, "parity": spec.parity}
     assert {f.identity.policy: f.identity for f in open_results(settings.out)} == {
         f.identity.policy: f.identity for f in report.folders
     }

@@ -15,8 +15,9 @@ from vot_memory.datasets.sequence import ObjectTrack
 from vot_memory.datasets.synth import generate
 from vot_memory.engine import Engine
 from vot_memory.errors import InputError, described
+from vot_memory.log import Log
 from vot_memory.models import load_model
-from vot_memory.policy import MemoryPolicy
+from vot_memory.policy import MemoryPolicy, State
 from vot_memory.registry import load_policy
 from vot_memory.tracking import Tracker
 
@@ -88,7 +89,17 @@ def _interface(policy: MemoryPolicy) -> Check:
     for key, value in state.items():
         if not isinstance(value, torch.Tensor) or value.shape[:1] != (3,):
             return Check("interface", False, f"state[{key!r}] is no tensor with 3 rows")
+    if not spec.offline and _revises(policy, state):
+        return Check("interface", False, "finish revises, but is not asked: set spec.offline")
     return Check("interface", True, f"{spec.slots} slots, {spec.rows_per_object} row(s) an object")
+
+
+def _revises(policy: MemoryPolicy, state: State) -> bool:
+    """Whether `finish` does anything at all after a video of no frames."""
+    try:
+        return policy.finish(state, Log()) is not None
+    except Exception:  # it looked for frames
+        return True
 
 
 def _experiments(lab: _Laboratory, kinds: tuple[PromptKind, ...]) -> Iterator[Check]:

@@ -340,8 +340,10 @@ def _note_environment(lanes: list[tuple[Hosted, RunFolder]], started: set[Path])
     fresh = [(hosted, folder) for hosted, folder in lanes if folder.path not in started]
     if fresh:
         described = environment(fresh[0][0].engine.device)
-    for _, folder in fresh:
-        folder.add_environment(described)
+    for hosted, folder in fresh:
+        spec = hosted.policy.spec  # reports want it where the policy cannot be loaded
+        said = {"source": spec.source, "parity": spec.parity}
+        folder.add_environment(described | {"policy": said})
         started.add(folder.path)
 
 

@@ -52,13 +52,18 @@ def read_speed(folder: RunFolder) -> Speed | None:
 
 def _machine(folder: RunFolder) -> str:
     """Every machine that the run's environment.json lists."""
-    runs = _load(folder.path / "environment.json")
     machines = [
         f"{run['device']}, {count(int(run.get('threads', 1)), 'thread')}"
-        for run in (runs if isinstance(runs, list) else [])
-        if isinstance(run, dict) and "device" in run
+        for run in read_environments(folder)
+        if "device" in run
     ]
     return " and ".join(dict.fromkeys(machines)) or "an unknown machine"
+
+
+def read_environments(folder: RunFolder) -> list[dict[str, Any]]:
+    """What environment.json lists, the latest last; nothing of a damaged one."""
+    runs = _load(folder.path / "environment.json")
+    return [run for run in (runs if isinstance(runs, list) else []) if isinstance(run, dict)]
 
 
 def _load(path: Path) -> Any:

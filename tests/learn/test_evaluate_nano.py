@@ -6,6 +6,7 @@ import pytest
 from vot_memory.datasets.prompts import MaskPrompt
 from vot_memory.datasets.synth import load
 from vot_memory.engine import Engine
+from vot_memory.errors import InputError
 from vot_memory.learn import evaluate_nano
 from vot_memory.learn.evaluate_nano import Measured, golden_clips, random_writes, verdicts
 from vot_memory.registry import load_policy
@@ -61,8 +62,9 @@ def test_rows_that_write_everything_in_turn_are_fifo(engine, measured, monkeypat
     assert quality == pytest.approx([measured.fifo[0].quality] * 2, abs=2e-3)
 
 
-def test_golden_clips_are_scored_and_may_be_missing(engine, tmp_path):
-    assert golden_clips(engine, tmp_path) == {}
+def test_golden_clips_are_scored_and_must_be_there(engine, tmp_path):
+    with pytest.raises(InputError, match="has no clips"):
+        golden_clips(engine, tmp_path)
     sequence = load("dev", 1, 6)[0]
     frames = np.stack([sequence.frames[t] for t in range(6)])
     masks = np.stack([sequence.objects[0].mask(t) for t in range(6)]).astype(np.uint8)

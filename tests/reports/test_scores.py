@@ -88,3 +88,15 @@ def test_speed_adds_up_timing_files_and_names_the_machine(results):
     assert speed.machine == "Abacus, 2 threads and Slide rule, 1 thread"
     folder.write_timing("d", json.loads('{"frames": 1, "seconds": {"encode": 1, "track": 1}}'))
     assert read_speed(folder).frames_per_second == pytest.approx(101 / 7)
+
+
+def test_a_policy_that_cannot_be_loaded_has_what_it_said_when_it_ran(results):
+    store = results(sequence("a"))
+    folder = store.run("of-one-file", {"a": 50})
+    (before,) = score_runs([folder], store.sequences)
+    folder.add_environment({"policy": {"source": "draft", "parity": ""}})
+    folder.add_environment({"policy": {"source": "paper", "parity": "not parity-checked"}})
+    folder.add_environment({"device": "Abacus"})  # of a release that noted nothing
+    (after,) = score_runs([folder], store.sequences)
+    assert before.spec is None
+    assert (after.spec.source, after.spec.parity) == ("paper", "not parity-checked")

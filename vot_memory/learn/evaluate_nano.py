@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from vot_memory.datasets.prompts import MaskPrompt, Prompt, PromptKind, prompt_from_truth
 from vot_memory.datasets.synth import SynthFrames
 from vot_memory.engine import Engine
+from vot_memory.errors import InputError
 from vot_memory.metrics.vots import (
     ObjectScores,
     Scores,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from vot_memory.datasets.sequence import Sequence
     from vot_memory.policy import MemoryPolicy
 
-FIGURES = Path(__file__).parents[1] / "models" / "nano.figures.json"
-GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 RIVAL_AREA = 60  # px a look-alike must show to count
 PROPOSED = 0.5  # IoU with a look-alike from which a candidate proposes it
 DAM4SAM_IOU, DAM4SAM_BOX = 0.8, 0.7  # gates of DAM4SAM's test for distractors
@@ -241,7 +240,11 @@ class Measured:
 
 
 def golden_clips(engine: Engine, folder: Path) -> dict[str, float]:
-    """FIFO on the clips of the feasibility study: mean Q, A, R; empty without the folder."""
+    """FIFO on the clips of the feasibility study (`seq-*.npz`): mean Q, A, R.
+
+    Raises:
+        InputError: the folder has none.
+    """
     scores = []
     for path in sorted(folder.glob("seq-*.npz")):
         data = np.load(path)
@@ -250,7 +253,7 @@ def golden_clips(engine: Engine, folder: Path) -> dict[str, float]:
         prompts: dict[str, Prompt] = {"mask": MaskPrompt(truth[0])}
         scores.append(follow(engine, video, truth, prompts, load_policy("fifo"))["mask"])
     if not scores:
-        return {}
+        raise InputError(f"{folder} has no clips seq-*.npz: give the folder of the study's clips.")
     mean = mean_scores(scores)
     return {
         "golden_videos": len(scores),
@@ -287,13 +290,17 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="number of videos")
     parser.add_argument("--random-videos", type=int, default=24, help="videos with random writes")
     parser.add_argument("--random-rows", type=int, default=64, help="write sequences a video")
-    parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of the study's clips")
+    parser.add_argument("--golden", type=Path, help="folder of the study's clips; default: none")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     args = parser.parse_args()
     torch.set_num_threads(1)
     backbone = load_model("nano", args.checkpoint, device="cpu")
     engine, measured, start = Engine(backbone), Measured(), time.monotonic()
-    split = load_split(args.split, args.limit)
+    try:  # before the hours that the split takes
+        study = golden_clips(engine, args.golden) if args.golden else {}
+        split = load_split(args.split, args.limit)
+    except InputError as error:
+        parser.error(str(error))
     for number, sequence in enumerate(split.sequences):
         measured.add(engine, sequence, args.random_rows if number < args.random_videos else 0)
         quality = measured.fifo[-1].quality
@@ -304,7 +311,7 @@ def main() -> None:
         "split": split.name,
         "split_digest": split.digest,
     }
-    figures |= measured.figures() | golden_clips(engine, args.golden)
+    figures |= measured.figures() | study
     figures["reached"] = verdicts(figures)
     text = json.dumps(figures, indent=1)
     print(text)  # noqa: T201
