@@ -16,7 +16,7 @@ from vot_memory.metrics.returns import Return, find_returns
 from vot_memory.metrics.vots import MEASURES, FrameOverlaps, ObjectScores, score_object
 from vot_memory.policy import PolicySpec
 from vot_memory.reports.tables.pairing import defined
-from vot_memory.reports.tables.speed import Speed, read_environments, read_speed
+from vot_memory.reports.tables.speed import Speed, read_speed
 from vot_memory.results import IMPORTED, Failure, Identity, RunFolder
 from vot_memory.run_labels import run_labels
 
@@ -256,7 +256,7 @@ def _spec(folder: RunFolder) -> PolicySpec | None:
 
 
 def _noted_spec(folder: RunFolder) -> PolicySpec | None:
-    for run in reversed(read_environments(folder)):
+    for run in reversed(folder.environments()):
         said = run.get("policy")
         if isinstance(said, dict):
             return PolicySpec(source=str(said.get("source")), parity=str(said.get("parity")))

@@ -258,6 +258,9 @@ def test_environments_are_listed(folder):
     folder.add_environment({"threads": 2})
     listed = json.loads((folder.path / "environment.json").read_text())
     assert [e["threads"] for e in listed] == [1, 2]
+    assert folder.environments() == listed
+    (folder.path / "environment.json").write_text("[{")
+    assert folder.environments() == []  # a by-product may be damaged
 
 
 def test_rounded():

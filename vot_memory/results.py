@@ -234,6 +234,14 @@ class RunFolder:
         earlier = json.loads(path.read_text()) if path.exists() else []
         write_atomically(path, json.dumps([*earlier, environment], indent=1))
 
+    def environments(self) -> list[dict[str, Any]]:
+        """What environment.json lists, the latest last; nothing of a damaged one."""
+        try:
+            runs = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        return [run for run in (runs if isinstance(runs, list) else []) if isinstance(run, dict)]
+
     def _record(self, sequence: str, name: str) -> Path:
         return self.path / "records" / sequence / f"{name}.json"
 

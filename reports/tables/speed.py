@@ -54,16 +54,10 @@ def _machine(folder: RunFolder) -> str:
     """Every machine that the run's environment.json lists."""
     machines = [
         f"{run['device']}, {count(int(run.get('threads', 1)), 'thread')}"
-        for run in read_environments(folder)
+        for run in folder.environments()
         if "device" in run
     ]
     return " and ".join(dict.fromkeys(machines)) or "an unknown machine"
-
-
-def read_environments(folder: RunFolder) -> list[dict[str, Any]]:
-    """What environment.json lists, the latest last; nothing of a damaged one."""
-    runs = _load(folder.path / "environment.json")
-    return [run for run in (runs if isinstance(runs, list) else []) if isinstance(run, dict)]
 
 
 def _load(path: Path) -> Any:
